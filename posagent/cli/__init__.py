@@ -1,0 +1,81 @@
+"""Owns the command line: one table of commands, one module per group, nothing imported that the chosen command does not need."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from importlib import import_module
+from typing import Protocol, cast
+
+from posagent.errors import PosagentError
+
+# command -> (module, one line). A command that is not there yet is not listed.
+COMMANDS: dict[str, tuple[str, str]] = {}
+
+EXIT_CODES = """\
+exit codes:
+  0 ok   1 a problem was found   2 wrong usage   3 the agent is not running   4 warnings only (with --strict)
+  5 nothing happened in time   69 a device or the journal is unavailable   75 try again later (another agent runs, a port is taken)
+  77 permission is missing   78 the settings or the program file are wrong   130 stopped with Ctrl-C"""
+
+
+class Group(Protocol):
+    """What a command's module offers."""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declares the command's own options and sub-commands."""
+
+    def run(self, args: Namespace) -> int:
+        """Does it and returns the exit code. May raise PosagentError; anything else is a bug and shows its trace."""
+
+
+def _overview() -> str:
+    width = max((len(name) for name in COMMANDS), default=0)
+    lines = [f"  {name:<{width}}  {line}" for name, (_, line) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: posagent COMMAND [options]        posagent COMMAND --help tells more",
+            "",
+            "The agent beside the cash register: member barcodes in, points and coupon slips out, nothing lost offline.",
+            "",
+            "commands:",
+            *lines,
+            "",
+            EXIT_CODES,
+        ]
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point of the `posagent` command; returns the exit code."""
+    words = sys.argv[1:] if argv is None else argv
+    if not words or words[0] in {"-h", "--help", "help"}:
+        print(_overview())
+        return 0 if words else 2
+    if words[0] in {"-V", "--version"}:
+        from importlib.metadata import version
+
+        print(f"posagent {version('posagent')}")
+        return 0
+    if words[0] not in COMMANDS:
+        from difflib import get_close_matches
+
+        near = get_close_matches(words[0], COMMANDS, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        print(f"posagent: there is no command '{words[0]}'{hint} 'posagent --help' lists them", file=sys.stderr)
+        return 2
+    module, line = COMMANDS[words[0]]
+    group = cast("Group", import_module(module))
+    parser = ArgumentParser(prog=f"posagent {words[0]}", description=line, epilog=EXIT_CODES, formatter_class=RawDescriptionHelpFormatter)
+    group.add_arguments(parser)
+    args = parser.parse_args(words[1:])
+    try:
+        return group.run(args)
+    except PosagentError as trouble:
+        print(f"posagent: [{trouble.code}] {trouble}", file=sys.stderr)
+        return trouble.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `posagent … | head`: the reader has seen enough
+        sys.stderr.close()
+        return 0
