@@ -1,0 +1,1 @@
+"""Owns the scanner drivers: pure codecs (pieces, content, keys, reports, packets) and, next to them, the blocking transports."""

@@ -1,0 +1,207 @@
+"""Owns the process that reads devices for the agent: `python -m posagent.device_process FD`, FD being its end of a socket pair.
+
+It gets its device list as the first frame (see `posagent.frames`), runs one thread per device (open, read, close, again), and reports.
+It ends when the agent's end of the pair is closed, so that a dead agent never keeps a scanner grabbed. It stays small on purpose: a device
+whose kernel buffer holds 20 ms must not wait behind anything; so no logging set-up, no settings, no registry: the agent sends entry points.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, Protocol, cast
+
+from posagent.errors import DeviceError, DeviceMissing
+from posagent.frames import FrameError, Frames, encode
+from posagent.ports import Driver, Scan, Scanner
+
+READ_S = 0.5  # one read's time-out: how soon a stop or a request for previews is seen
+BEAT_S = 1.0
+STUCK_S = 5.0  # ten reads: a thread that has not come round for so long hangs in its device
+OPENING_S = 30.0  # a camera and its libraries take seconds
+REOPEN_S = (0.5, 1.0, 2.0, 5.0)
+SEND_S = 5.0
+PREVIEW_S = 0.25
+_TALLY_S = 60.0
+
+
+class Wakeup(Protocol):
+    """What the "wakeup" entry point makes: something that tells when devices came or went (udev)."""
+
+    def wait(self, timeout_s: float) -> bool:
+        """True when something changed."""
+
+
+class Wire:
+    """The agent's end of things: frames out, whole or not at all, from any thread."""
+
+    def __init__(self, link: socket.socket) -> None:
+        self._link = link
+        self._lock = threading.Lock()
+
+    def send(self, kind: str, **fields: Any) -> None:
+        """Blocks while the agent does not read; after SEND_S the process ends: half a frame can never be made good."""
+        frame = encode(kind, **fields)
+        try:
+            with self._lock:
+                self._link.sendall(frame)
+        except OSError:  # the agent is gone or stands still: it starts a new process when it is back
+            os._exit(75)
+
+
+class DeviceLoop(threading.Thread):
+    """Owns one device from open to close, for ever."""
+
+    def __init__(self, name: str, driver: Driver, options: Mapping[str, Any], wire: Wire) -> None:
+        super().__init__(name=f"device {name}", daemon=True)
+        self.device_name = name
+        self.changed = threading.Event()  # devices came or went: try to open now
+        self.watched_until = 0.0
+        self._driver = driver
+        self._options = options
+        self._wire = wire
+        self._alive_until = time.monotonic() + OPENING_S
+        self._told = ""
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the device holds its thread for longer than a driver may."""
+        return time.monotonic() > self._alive_until
+
+    def run(self) -> None:
+        failures = 0
+        while True:
+            self._alive_until = time.monotonic() + OPENING_S
+            try:
+                device = cast("Scanner", self._driver.open(self.device_name, self._options))
+            except DeviceError as trouble:
+                self._lost(trouble)
+                pause = REOPEN_S[min(failures, len(REOPEN_S) - 1)]
+                failures += 1
+                self._alive_until = time.monotonic() + pause + STUCK_S
+                self.changed.wait(pause)
+                self.changed.clear()
+                continue
+            failures = 0
+            self._told = ""
+            self._wire.send("opened", device=self.device_name)
+            try:
+                self._read(device)
+            except DeviceError as trouble:
+                self._lost(trouble)
+            finally:
+                device.close()
+
+    def _read(self, device: Scanner) -> None:
+        next_preview = 0.0
+        while True:
+            self._alive_until = time.monotonic() + STUCK_S
+            for scan in device.read(READ_S):
+                self._wire.send("scan", device=self.device_name, **_fields(scan))
+            if self.watched_until > (now := time.monotonic()) >= next_preview and (picture := getattr(device, "preview", None)):
+                next_preview = now + PREVIEW_S
+                if shown := picture():
+                    self._wire.send("preview", device=self.device_name, **shown)
+
+    def _lost(self, trouble: DeviceError) -> None:
+        """Tells it once per state: a scanner that stays unplugged is one message."""
+        if str(trouble) != self._told:
+            self._told = str(trouble)
+            self._wire.send("lost", device=self.device_name, code=trouble.code, message=self._told)
+
+
+def _fields(scan: Scan) -> dict[str, Any]:
+    return {"text": scan.text, "aim": scan.aim, "quality": scan.quality, "reason": scan.reason, "at_ns": scan.at_ns}
+
+
+def load(entry: str) -> Any:
+    """"module:ATTRIBUTE" -> the object."""
+    module, _, attribute = entry.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def _loops(listed: list[dict[str, Any]], wire: Wire) -> list[DeviceLoop]:
+    loops = []
+    for device in listed:
+        try:
+            driver = load(device["entry"])
+        except (ImportError, AttributeError) as broken:
+            missing = DeviceMissing(f"{device['name']}: its driver cannot be loaded ({broken}); reinstall posagent or that driver")
+            wire.send("lost", device=device["name"], code=missing.code, message=str(missing))
+            continue
+        loops.append(DeviceLoop(device["name"], driver, device["options"], wire))
+    return loops
+
+
+def _wake(source: Wakeup, loops: list[DeviceLoop]) -> None:
+    while True:
+        if source.wait(60.0):
+            for loop in loops:
+                loop.changed.set()
+
+
+def serve(link: socket.socket) -> None:
+    """Runs until the agent's end is closed."""
+    link.settimeout(SEND_S)
+    wire = Wire(link)
+    frames = Frames()
+    loops: list[DeviceLoop] = []
+    next_beat = 0.0
+    while True:
+        now = time.monotonic()
+        if now >= next_beat:
+            next_beat = now + BEAT_S
+            if not any(loop.stuck or not loop.is_alive() for loop in loops):
+                wire.send("beat")
+        if not select.select([link], [], [], max(0.0, next_beat - now))[0]:
+            continue
+        try:
+            chunk = link.recv(65536)
+        except ConnectionError:
+            return
+        if not chunk:
+            return
+        for frame in frames.feed(chunk):
+            if frame["type"] == "devices" and not loops:
+                loops = _loops(frame["devices"], wire)
+                for loop in loops:
+                    loop.start()
+                if frame.get("wakeup"):
+                    make = cast("Callable[[], Wakeup]", load(frame["wakeup"]))
+                    threading.Thread(target=_wake, args=(make(), loops), name="wakeup", daemon=True).start()
+            elif frame["type"] == "watch":
+                for loop in loops:
+                    if loop.device_name == frame["device"]:
+                        loop.watched_until = time.monotonic() + float(frame["for_s"])
+
+
+def _thread_died(died: threading.ExceptHookArgs) -> None:
+    """A bug in a driver ends the process, with its trace: the agent reports every device of it lost and starts it anew."""
+    sys.excepthook(died.exc_type, died.exc_value or died.exc_type(), died.exc_traceback)
+    os._exit(1)
+
+
+def main(words: list[str]) -> int:
+    """Entry point; returns the exit code."""
+    if len(words) != 1 or not words[0].isdigit():
+        sys.stderr.write("usage: python -m posagent.device_process FD   (started by the agent, not by hand)\n")
+        return 2
+    threading.excepthook = _thread_died
+    with socket.socket(fileno=int(words[0])) as link:
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        try:
+            serve(link)
+        except FrameError as wrong:
+            sys.stderr.write(f"posagent.device_process: {wrong}\n")
+            return 1
+    os._exit(0)  # device threads are inside their drivers: the kernel releases grabs and locks with the descriptors
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,229 @@
+"""Owns the agent's side of a device process: starts it, watches it, restarts it, and hands out what its devices report.
+
+A process that dies, or whose heartbeat stops, is a lost device for every device in it, and is started again after a growing pause. Nothing
+is made up in between: a scan is what came in one whole frame.
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import Any
+
+from posagent.errors import DeviceMissing
+from posagent.frames import FrameError, Frames, encode
+from posagent.ports import Home, Scan
+from posagent.registry import GROUP
+
+_log = logging.getLogger(__name__)
+BEAT_LIMIT_S = 8.0  # beats come every second; a machine that swaps or resumes gets some grace
+START_LIMIT_S = 30.0  # until the first beat
+RESTART_S = (0.2, 1.0, 5.0, 15.0)
+STEADY_S = 60.0  # a process that ran for so long starts again at the shortest pause
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteDevice:
+    """A device that a process hosts: ``entry`` is its driver's entry point, "module:ATTRIBUTE"."""
+
+    name: str
+    entry: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The device is ready (again). What was scanned before is gone: say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The device cannot be used now; its process keeps trying. ``code`` as in `posagent.errors`."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a watched device shows a technician; the keys are the driver's."""
+
+    fields: Mapping[str, Any]
+
+
+Report = Scan | Opened | Lost | Preview
+
+
+def entry_of(driver: str) -> str:
+    """The entry point of a driver by its name. Raises DeviceMissing."""
+    for point in entry_points(group=GROUP, name=driver):
+        return point.value
+    raise DeviceMissing(f"driver '{driver}' is not installed; `posagent devices --drivers` lists what is")
+
+
+def wakeup_entry() -> str | None:
+    """The entry point that tells device processes of hot-plug (group ``posagent.wakeup``), if one is installed."""
+    return next((point.value for point in entry_points(group="posagent.wakeup")), None)
+
+
+class RemoteDevices:
+    """The devices of one home. Used by one thread: `read` in a loop, then `close`. ``wakeup`` is what `wakeup_entry` found."""
+
+    def __init__(
+        self, home: Home, devices: Sequence[RemoteDevice], *, wakeup: str | None = None, python: str = sys.executable,
+        beat_limit_s: float = BEAT_LIMIT_S,
+    ) -> None:
+        self.home = home
+        self.restarts = 0
+        self.last_beat_ns = 0  # time.monotonic_ns() of the last beat; 0: none yet
+        self._devices = tuple(devices)
+        self._wakeup = wakeup
+        self._python = python
+        self._beat_limit_s = beat_limit_s
+        self._process: subprocess.Popen[bytes] | None = None
+        self._link: socket.socket | None = None
+        self._frames = Frames()
+        self._lost: dict[str, bool] = {}
+        self._failures = 0
+        self._started_s = 0.0
+        self._start_at_s = 0.0
+        self._beat_by_s = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        """The process now, if it runs."""
+        return self._process.pid if self._process else None
+
+    def read(self, timeout_s: float) -> list[tuple[str, Report]]:
+        """(device name, what it reports), in order; empty after ``timeout_s`` of silence. Never raises DeviceError: trouble is a `Lost`."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            now = time.monotonic()
+            if self._link is None:
+                if now < self._start_at_s:
+                    if now >= deadline:
+                        return []
+                    time.sleep(min(deadline, self._start_at_s) - now)
+                    continue
+                self._start()
+            reports = self._receive(max(0.0, min(deadline, self._beat_by_s) - now))
+            if reports or time.monotonic() >= deadline:
+                return reports
+
+    def watch(self, device: str, for_s: float) -> None:
+        """Asks a device for previews (`Preview` reports) for so long."""
+        self._send(encode("watch", device=device, for_s=for_s))
+
+    def close(self) -> None:
+        """Ends the process within a second. Never raises."""
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+        if self._process is not None:
+            try:
+                self._process.wait(0.8)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [self._python, "-m", "posagent.device_process", str(theirs.fileno())], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
+            )
+        ours.settimeout(1.0)
+        self._link = ours
+        self._frames = Frames()
+        self._started_s = time.monotonic()
+        self._beat_by_s = self._started_s + max(START_LIMIT_S, self._beat_limit_s)
+        _log.info("%s process started: pid %d, %d devices", self.home, self._process.pid, len(self._devices))
+        listed = [{"name": device.name, "entry": device.entry, "options": dict(device.options)} for device in self._devices]
+        self._send(encode("devices", devices=listed, wakeup=self._wakeup))
+
+    def _send(self, frame: bytes) -> None:
+        if self._link is not None:
+            try:
+                self._link.sendall(frame)
+            except OSError:  # its end is seen, and reported, by the next read
+                _log.debug("%s process does not take frames", self.home)
+
+    def _receive(self, timeout_s: float) -> list[tuple[str, Report]]:
+        assert self._link is not None  # noqa: S101 - read() has started it
+        if not select.select([self._link], [], [], timeout_s)[0]:
+            if time.monotonic() >= self._beat_by_s:
+                return self._down("does not answer any more (a device or its library hangs)")
+            return []
+        try:
+            chunk = self._link.recv(1 << 16)
+            if not chunk:
+                return self._down("ended")
+            return [report for frame in self._frames.feed(chunk) for report in self._report(frame)]
+        except OSError as gone:
+            return self._down(f"cannot be reached: {gone}")
+        except (FrameError, KeyError, TypeError, ValueError) as wrong:
+            return self._down(f"sent something that is not a frame: {wrong}")
+
+    def _report(self, frame: Mapping[str, Any]) -> Iterable[tuple[str, Report]]:
+        match frame["type"]:
+            case "beat":
+                self.last_beat_ns = time.monotonic_ns()
+                self._beat_by_s = time.monotonic() + self._beat_limit_s
+            case "scan":
+                yield (
+                    str(frame["device"]),
+                    Scan(
+                        str(frame["text"]),
+                        None if frame["aim"] is None else str(frame["aim"]),
+                        "ok" if frame["quality"] == "ok" else "corrupt",
+                        str(frame["reason"]),
+                        int(frame["at_ns"]),
+                    ),
+                )
+            case "opened":
+                self._lost[frame["device"]] = False
+                yield str(frame["device"]), Opened()
+            case "lost":
+                self._lost[frame["device"]] = True
+                yield str(frame["device"]), Lost(str(frame["code"]), str(frame["message"]))
+            case "preview":
+                yield str(frame["device"]), Preview({key: value for key, value in frame.items() if key not in {"type", "device"}})
+            case "log":
+                _log.log(logging.getLevelNamesMapping().get(str(frame["level"]).upper(), logging.INFO), "%s: %s", self.home, frame["message"])
+            case _:
+                _log.debug("%s process sent a frame of unknown type %r", self.home, frame["type"])
+
+    def _down(self, what: str) -> list[tuple[str, Report]]:
+        """Everything that was open is lost, once; the next start is due after a pause."""
+        process, self._process = self._process, None
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+        ended = ""
+        if process is not None:
+            try:
+                process.wait(0.2)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            ended = f" (exit status {process.returncode})"
+        now = time.monotonic()
+        if now - self._started_s > STEADY_S:
+            self._failures = 0
+        pause = RESTART_S[min(self._failures, len(RESTART_S) - 1)]
+        self._failures += 1
+        self.restarts += 1
+        self._start_at_s = now + pause
+        message = f"the {self.home} process {what}{ended}; it is started again in {pause:g} s, scan once more then"
+        _log.warning("%s", message)
+        fresh = [device.name for device in self._devices if not self._lost.get(device.name, False)]
+        self._lost = {device.name: True for device in self._devices}
+        return [(name, Lost("E305", f"{name}: {message}")) for name in fresh]
