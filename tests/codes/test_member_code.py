@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from posagent.check_digits import Check, check_character
 from posagent.member_code import Ambiguous, Coupon, Member, Product, Refused, Rule, Staff, classify, default_rules, explain, read_rules
+from posagent.member_code.symbologies import aim_of, expand_upc_e, normalise, symbology_of
 from posagent.strict import Table
-from posagent.symbologies import aim_of, expand_upc_e, normalise, symbology_of
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "codes.example.toml"
 RULES = default_rules()

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from posagent.check_digits import METHODS, Check, Method
+from posagent.member_code.symbologies import SYMBOLOGIES, Symbology
 from posagent.strict import Table
-from posagent.symbologies import SYMBOLOGIES, Symbology
 
 Kind = Literal["member", "coupon", "product", "staff"]
 StartStop = Literal["keep", "strip", "either"]
@@ -59,7 +59,10 @@ class Rule:
         return bool(weak) and self.check.method == "none" and not self.template
 
 
-def read_rules(tables: Sequence[Table]) -> tuple[Rule, ...]:
+Rules = tuple[Rule, ...]
+
+
+def read_rules(tables: Sequence[Table]) -> Rules:
     """The rules of the `[[code]]` tables. Every complaint goes to the tables' problems, with what to write instead."""
     rules: list[Rule] = []
     for table in tables:
@@ -70,7 +73,7 @@ def read_rules(tables: Sequence[Table]) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def default_rules() -> tuple[Rule, ...]:
+def default_rules() -> Rules:
     """The rules of the demonstration shop; config/codes.example.toml says the same in words (a test compares them)."""
     digits = re.compile("[0-9]+")
     link = "https://members.example/m/{id}"

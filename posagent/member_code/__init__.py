@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from posagent.check_digits import is_valid, split
-from posagent.code_rules import Kind, Rule, Timed, default_rules, read_rules
-from posagent.symbologies import Symbology, normalise, symbology_of
+from posagent.member_code.rules import Kind, Rule, Rules, Timed, default_rules, read_rules
+from posagent.member_code.symbologies import Symbology, normalise, symbology_of
 from posagent.token_codes import Token, parse_signed, parse_window
 
 __all__ = [
-    "Ambiguous", "Coupon", "Explanation", "Kind", "Meaning", "Member", "Product", "Refused", "Rule", "Staff", "Verdict",
+    "Ambiguous", "Coupon", "Explanation", "Kind", "Meaning", "Member", "Product", "Refused", "Rule", "Rules", "Staff", "Verdict",
     "classify", "default_rules", "explain", "parse_token", "read_rules",
 ]  # fmt: skip
 
