@@ -1,0 +1,75 @@
+"""Owns a receiver inside of another program: uvicorn in a thread on 127.0.0.1, with its database in a directory. For the demo and tests."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from posagent.cloud.app import make_app
+from posagent.cloud.receiver import Receiver, Settings
+from posagent.errors import CloudUnavailable, PortTaken
+
+START_S = 10.0
+
+
+class _Server(uvicorn.Server):
+    """Leaves the host program's signal handlers alone and says when it is ready."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self.ready.set()
+
+
+class EmbeddedReceiver:
+    """One receiver with SQLite. ``start`` and ``stop`` may alternate: the database stays, which is what an outage looks like."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._settings = settings or Settings(signed=False)
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+        self.receiver: Receiver | None = None
+
+    def start(self, directory: Path, port: int = 0) -> str:
+        """Serves until `stop`; the address, such as ``http://127.0.0.1:8940``. ``port`` 0: any free one. Raises PortTaken, StorageError."""
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError as trouble:
+            listener.close()
+            raise PortTaken(f"receiver: port {port} of 127.0.0.1 is taken ({trouble.strerror}); choose another port") from trouble
+        try:
+            app = make_app(f"sqlite:///{directory / 'receiver.db'}", self._settings)
+        except BaseException:
+            listener.close()
+            raise
+        self.receiver = app.state.receiver
+        server = _Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none", timeout_graceful_shutdown=2))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="receiver", daemon=True)
+        thread.start()
+        self._server, self._thread = server, thread
+        if not server.ready.wait(START_S) or not server.started:
+            self.stop()
+            raise CloudUnavailable(f"receiver: did not start within {START_S:.0f} s")
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    def stop(self) -> None:
+        """Answers what is in flight and closes the database. Does nothing when it is not running."""
+        if self._server is None or self._thread is None:
+            return
+        self._server.should_exit = True
+        self._thread.join(START_S)
+        self._server = self._thread = self.receiver = None

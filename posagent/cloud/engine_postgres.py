@@ -1,0 +1,148 @@
+"""Owns the database of several processes: PostgreSQL, or an engine that speaks its wire protocol and its READ COMMITTED (YugabyteDB).
+
+Each worker thread keeps one connection. A batch is a handful of statements whatever its size: rows travel as typed arrays through ``unnest``.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Sequence
+from functools import cache
+from time import sleep
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from posagent.cloud import schema
+from posagent.cloud.engine import Row
+from posagent.cloud.schema import Table
+from posagent.errors import StorageError
+
+if TYPE_CHECKING:
+    import psycopg
+
+T = TypeVar("T")
+
+_TRIES = 12
+_FIRST_PAUSE_S = 0.002
+_SCHEMA_LOCK = 0x504F5352  # advisory lock: two processes that start on one empty database make the tables one after the other
+
+
+class _PostgresWork:
+    """A transaction on one connection."""
+
+    def __init__(self, connection: psycopg.Connection[Row]) -> None:
+        self._connection = connection
+
+    def rows(self, sql: str, *values: object) -> list[Row]:
+        return self._connection.execute(_percent(sql), values).fetchall()
+
+    def run(self, sql: str, *values: object) -> int:
+        return self._connection.execute(_percent(sql), values).rowcount
+
+    def insert(self, table: Table, rows: Sequence[Row]) -> None:
+        if rows:
+            self._connection.execute(_bulk(table), _columns(rows))
+
+    def insert_absent(self, table: Table, rows: Sequence[Row]) -> set[int]:
+        if not rows:
+            return set()
+        order = ", ".join((*table.key, "seq") if "seq" not in table.key else table.key)
+        sql = f"{_bulk(table)} ORDER BY {order} ON CONFLICT DO NOTHING RETURNING seq"
+        return {seq for (seq,) in self._connection.execute(sql, _columns(rows)).fetchall()}
+
+    def add_balances(self, rows: Sequence[tuple[str, str, str, int]]) -> None:
+        if rows:
+            self._connection.execute(
+                f"{_bulk(schema.BALANCE)} ORDER BY tenant, member, account"
+                " ON CONFLICT (tenant, member, account) DO UPDATE SET amount = balance.amount + excluded.amount",
+                _columns(rows),
+            )
+
+
+@cache
+def _percent(sql: str) -> str:
+    return sql.replace("%", "%%").replace("?", "%s")
+
+
+@cache
+def _bulk(table: Table) -> str:
+    arrays = ", ".join(f"%s::{schema.POSTGRES_TYPES[table.type_of(name)]}[]" for name in table.columns)
+    names = ", ".join(table.columns)
+    return f"INSERT INTO {table.name} ({names}) SELECT {names} FROM unnest({arrays}) AS new({names})"  # noqa: S608 - names are ours
+
+
+def _columns(rows: Sequence[Row]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+class PostgresEngine:
+    """See `posagent.cloud.engine.Engine`."""
+
+    name: Literal["sqlite", "postgres"] = "postgres"
+
+    def __init__(self, url: str) -> None:
+        import psycopg  # heavy, and absent where only SQLite is used
+
+        self._psycopg = psycopg
+        self._url = url
+        parts = urlsplit(url)
+        self._shown = f"{parts.scheme}://{parts.hostname or 'local'}{parts.path}"  # never the password
+        self._local = threading.local()
+        self._all: list[psycopg.Connection[Row]] = []
+        self._guard = threading.Lock()
+        self.write(_make_tables)
+
+    def _connection(self) -> psycopg.Connection[Row]:
+        connection: psycopg.Connection[Row] | None = getattr(self._local, "connection", None)
+        if connection is None or connection.closed:
+            try:
+                connection = self._psycopg.connect(self._url, connect_timeout=5, application_name="posagent-receiver")
+            except self._psycopg.Error as trouble:
+                raise StorageError(f"receiver database {self._shown}: {trouble}; is the server running and may this user connect?") from trouble
+            connection.isolation_level = self._psycopg.IsolationLevel.READ_COMMITTED
+            connection.prepare_threshold = 2
+            self._local.connection = connection
+            with self._guard:
+                self._all = [one for one in self._all if not one.closed]
+                self._all.append(connection)
+        return connection
+
+    def write(self, body: Callable[[_PostgresWork], T]) -> T:
+        lost_race = (self._psycopg.errors.SerializationFailure, self._psycopg.errors.DeadlockDetected)
+        for attempt in range(1, _TRIES + 1):
+            connection = self._connection()
+            try:
+                with connection.transaction():
+                    return body(_PostgresWork(connection))
+            except lost_race as trouble:
+                if attempt == _TRIES:
+                    raise StorageError(f"receiver database {self._shown}: lost {_TRIES} races in a row ({trouble})") from trouble
+                sleep(random.uniform(0, _FIRST_PAUSE_S * 2 ** min(attempt, 7)))
+            except self._psycopg.Error as trouble:
+                # Also a link that died between two batches. Nothing is known to be committed: the register asks again, and that is harmless.
+                connection.close()
+                raise StorageError(f"receiver database {self._shown}: {trouble}") from trouble
+        raise AssertionError("unreachable: the last try returned or raised")
+
+    def read(self, body: Callable[[_PostgresWork], T]) -> T:
+        return self.write(body)
+
+    def close(self) -> None:
+        with self._guard:
+            for connection in self._all:
+                connection.close()
+            self._all.clear()
+
+
+def _make_tables(work: _PostgresWork) -> None:
+    work.rows("SELECT pg_advisory_xact_lock(?)", _SCHEMA_LOCK)
+    there = work.rows("SELECT to_regclass('meta')::text")[0][0]
+    if there:
+        found = int(work.rows("SELECT value FROM meta WHERE name = 'schema'")[0][0])
+        if found > schema.SCHEMA_VERSION:
+            raise StorageError(f"receiver database: written by a newer version (schema {found}); start that version")
+        return
+    for statement in schema.ddl("postgres"):
+        work.run(statement)
+    work.run("INSERT INTO meta (name, value) VALUES ('schema', ?)", str(schema.SCHEMA_VERSION))

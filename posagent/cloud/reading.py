@@ -1,0 +1,164 @@
+"""Owns what the receiver understands of one event: who, what, which business key and which entries; or why it is set aside.
+
+A well-formed JSON object is never refused here: what cannot be counted is ``rejected`` with its reason, kept, and shown to people. Only bytes
+that are not a JSON object make the whole batch unreadable (WireError), which is the register's cue to halve it and to withhold that one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from offline_queue.errors import WireError
+from offline_queue.wire import FRAMING, TOO_LARGE, business_digest, decode_event
+from posagent import events
+
+MAX_DELTA = 999_999_990  # result of one rule, loyalty rules 3.1
+MAX_ENTRIES = 100
+ENTRIES_NEVER = frozenset(  # types whose entries, if any came, would be a mistake of the register
+    {events.HOLD_PLACED, events.HOLD_RELEASED, events.MEMBER_SEEN, events.PROGRAM_APPLIED, events.DAY_CHECKED, events.DAY_CLOSED}
+)
+
+_TEXT = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,200}")  # neither PostgreSQL nor a page can hold NUL or a lone surrogate
+_NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
+
+
+class _Reject(Exception):
+    """The event cannot be counted; carries the problem."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an event happened."""
+
+    tenant: str
+    store: str
+    register: str
+
+
+NOWHERE = Place("?", "?", "?")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the receiver understood. ``problem`` is empty for an event that can be counted; only then is ``business`` (32 bytes) set."""
+
+    problem: str
+    place: Place
+    event_id: str | None = None
+    idem: str | None = None
+    type: str | None = None
+    member: str | None = None
+    occurred: str | None = None
+    entries: tuple[tuple[str, int], ...] = ()  # (account, delta), one per account, sorted
+    business: bytes = b""
+    ref: str | None = None
+
+
+def read(body: bytes, home: Place | None) -> Reading:
+    """Understands one line. ``home``: where the sending register is enrolled; None where registers need no enrolment. A register may speak
+    for another register of its company (a hub, a move), never for another company. Raises WireError for what is not a JSON object."""
+    try:
+        return _read_strictly(decode_event(body), home)
+    except WireError as trouble:
+        if trouble.problem == TOO_LARGE:
+            raise
+        return _read_loosely(_object(body), home, f"malformed: {str(trouble)[:160]}")
+    except UnicodeEncodeError:  # a lone surrogate, written as an escape, has no UTF-8 form
+        return _read_loosely(_object(body), home, "malformed: text with half of a surrogate pair")
+
+
+def _read_strictly(event: Mapping[str, Any], home: Place | None) -> Reading:
+    data = event["data"]
+    place = _place(event)
+    member = _member(event, data)
+    entries: tuple[tuple[str, int], ...] = ()
+    business = b""
+    problem = ""
+    try:
+        _check(event, place, home)
+        entries = _entries(data.get("entries"), event["type"], member)
+        business = bytes.fromhex(business_digest(event))
+    except _Reject as reason:
+        problem = str(reason)
+    return Reading(
+        problem,
+        place or home or NOWHERE,
+        _text(event["id"]),
+        _text(event["idemkey"]),
+        _text(event["type"]),
+        member,
+        _text(event["time"]),
+        entries,
+        business,
+        _text(data.get("ref")),
+    )
+
+
+def _read_loosely(event: Mapping[str, Any], home: Place | None, problem: str) -> Reading:
+    """As much as people need to find the event again."""
+    return Reading(problem, _place(event) or home or NOWHERE, _text(event.get("id")), _text(event.get("idemkey")), _text(event.get("type")))
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body.decode())
+    except (ValueError, RecursionError) as trouble:  # UnicodeDecodeError is a ValueError; so is a number of too many digits
+        raise WireError(f"an event is not JSON in UTF-8: {str(trouble)[:120]}", FRAMING) from None
+    if not isinstance(found, dict):
+        raise WireError("an event is not a JSON object", FRAMING)
+    return found
+
+
+def _check(event: Mapping[str, Any], place: Place | None, home: Place | None) -> None:
+    for key in ("id", "idemkey"):
+        if _text(event[key]) is None:
+            raise _Reject(f"malformed: {key} holds control characters")
+    if event["type"] not in events.KNOWN:
+        raise _Reject("unknown event type; update the receiver, then decide this case")
+    if place is None:
+        raise _Reject("malformed: source is not /t/COMPANY/s/STORE/r/REGISTER")
+    if home is not None and place.tenant != home.tenant:
+        raise _Reject("source names another company")
+
+
+def _place(event: Mapping[str, Any]) -> Place | None:
+    """``/t/acme/s/0042/r/2``; further pairs such as ``/b/cafe`` may stand between them."""
+    source = _text(event.get("source"))
+    words = source.split("/") if source else []
+    pairs = dict(zip(words[1::2], words[2::2], strict=False)) if len(words) % 2 and words[0] == "" else {}
+    found = [pairs.get(key, "") for key in ("t", "s", "r")]
+    return Place(*found) if all(_NAME.fullmatch(name) for name in found) else None
+
+
+def _member(event: Mapping[str, Any], data: Mapping[str, Any]) -> str | None:
+    """``data.member``, or the subject ``m:TOKEN``; a subject such as ``r:0042/2`` names no member."""
+    subject = _text(event["subject"])
+    return _text(data.get("member")) or (subject[2:] if subject and len(subject) > 2 and subject.startswith("m:") else None)
+
+
+def _entries(raw: object, kind: str, member: str | None) -> tuple[tuple[str, int], ...]:
+    if raw is None:
+        return ()
+    if not isinstance(raw, list) or len(raw) > MAX_ENTRIES:
+        raise _Reject(f"malformed: entries is not a list of at most {MAX_ENTRIES}")
+    sums: dict[str, int] = {}
+    for one in raw:
+        account, delta = (one.get("account"), one.get("delta")) if isinstance(one, dict) else (None, None)
+        if not isinstance(account, str) or not _NAME.fullmatch(account) or type(delta) is not int:
+            raise _Reject("malformed: an entry is not {account, delta}")
+        if abs(delta) > MAX_DELTA:
+            raise _Reject(f"amount out of range: {account} {delta}")
+        sums[account] = sums.get(account, 0) + delta
+    if sums and kind in ENTRIES_NEVER:
+        raise _Reject("this type of event carries no entries")
+    if sums and member is None:
+        raise _Reject("entries without a member")
+    return tuple(sorted(sums.items()))
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and _TEXT.fullmatch(value) else None

@@ -1,0 +1,183 @@
+"""Owns the receiver's tables: one description, from which both engines' DDL and the typed arrays of PostgreSQL's bulk inserts are made.
+
+Uniqueness lives in ``stream``, ``grant_key`` and ``contested``; ``event`` is append-only and never decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x504F5352  # "POSR": tells the receiver's file from a register's journal ("POSA") and from foreign databases
+
+Type = Literal["text", "int", "bytes"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Columns in order, their type with "?" where NULL is allowed. ``indexes``: name -> "(columns) WHERE …"."""
+
+    name: str
+    columns: Mapping[str, str]
+    key: tuple[str, ...]
+    clustered: bool = True  # SQLite: WITHOUT ROWID; off where rows are wide and arrive in order
+    indexes: Mapping[str, str] = field(default_factory=dict)
+
+    def type_of(self, column: str) -> Type:
+        """The column's type without its NULL mark."""
+        match self.columns[column].rstrip("?"):
+            case "text":
+                return "text"
+            case "int":
+                return "int"
+            case "bytes":
+                return "bytes"
+            case other:
+                raise ValueError(f"{self.name}.{column}: {other} is no column type")
+
+
+STREAM = Table(
+    "stream",
+    {
+        "stream_id": "text",
+        "tenant": "text",
+        "store": "text",
+        "register": "text",
+        "device_id": "text?",
+        "acked": "int",
+        "chain": "bytes",
+        "first_seen_ms": "int",
+        "last_seen_ms": "int",
+        "last_event_ms": "int?",
+        "pending": "int?",  # as the register last said of itself
+        "oldest_pending_ms": "int?",
+        "health": "text?",
+        "health_ms": "int?",
+    },
+    ("stream_id",),
+    indexes={"stream_place": "(tenant, store, register)"},
+)
+EVENT = Table(
+    "event",
+    {
+        "stream_id": "text",
+        "seq": "int",
+        "tenant": "text",
+        "store": "text",
+        "register": "text",
+        "event_id": "text?",
+        "idem": "text?",
+        "type": "text?",
+        "member": "text?",
+        "occurred": "text?",  # the register's clock: shown, never an order
+        "received_ms": "int",
+        "body": "bytes?",  # NULL: withheld by the register; then digest stands for it
+        "digest": "bytes?",
+        "chain": "bytes",
+        "status": "text",
+        "problem": "text?",
+        "of_stream": "text?",  # duplicate or conflict: the event that was first
+        "of_seq": "int?",
+        "decided": "text?",  # who decided what, when head office closed a case
+    },
+    ("stream_id", "seq"),
+    clustered=False,
+    indexes={
+        "event_member": "(tenant, member) WHERE member IS NOT NULL",
+        "event_open": "(tenant, status, received_ms) WHERE status IN ('conflict', 'rejected', 'withheld')",
+        "event_unsettled": "(tenant, event_id) WHERE status IN ('conflict', 'rejected')",
+    },
+)
+GRANT_KEY = Table(
+    "grant_key",
+    {"tenant": "text", "store": "text", "idem": "text", "stream_id": "text", "seq": "int", "digest": "bytes"},
+    ("tenant", "store", "idem"),
+)
+CONTESTED = Table(  # a key's other contents: one quarantined case each, however often a rotated register sends it again
+    "contested",
+    {"tenant": "text", "store": "text", "idem": "text", "digest": "bytes", "stream_id": "text", "seq": "int"},
+    ("tenant", "store", "idem", "digest"),
+)
+BALANCE = Table(
+    "balance",
+    {"tenant": "text", "member": "text", "account": "text", "amount": "int"},
+    ("tenant", "member", "account"),
+)
+HOLE = Table(  # what a register had already forgotten when the receiver, restored from an old backup, asked for it
+    "hole",
+    {"stream_id": "text", "first_seq": "int", "last_seq": "int", "chain": "bytes", "noted_ms": "int"},  # chain: the link at last_seq
+    ("stream_id", "first_seq"),
+)
+BRAND = Table("brand", {"tenant": "text", "brand": "text", "name": "text"}, ("tenant", "brand"))
+STORE = Table("store", {"tenant": "text", "store": "text", "brand": "text?", "name": "text"}, ("tenant", "store"))
+DEVICE = Table(
+    "device",
+    {
+        "device_id": "text",
+        "tenant": "text",
+        "store": "text",
+        "register": "text",
+        "secret": "bytes",
+        "enrolled_ms": "int",
+        "revoked_ms": "int?",
+        "last_seen_ms": "int?",
+    },
+    ("device_id",),
+    indexes={"device_place": "(tenant, store, register)"},
+)
+ENROLMENT = Table(
+    "enrolment",
+    {
+        "code_id": "text",  # the part of the code that finds the row; may be known
+        "secret_hash": "bytes",  # of the part that proves it
+        "tenant": "text",
+        "store": "text",
+        "register": "text",
+        "expires_ms": "int",
+        "tries_left": "int",
+        "used_ms": "int?",
+    },
+    ("code_id",),
+)
+PUBLISHED = Table(  # program files and member snapshots, per store ("*": every store of the tenant)
+    "published",
+    {
+        "tenant": "text",
+        "kind": "text",
+        "store": "text",
+        "version": "int",
+        "body": "bytes",
+        "signature": "bytes",
+        "published_ms": "int",
+    },
+    ("tenant", "kind", "store", "version"),
+)
+MEMBER = Table(
+    "member",
+    {"tenant": "text", "member": "text", "status": "text", "rank": "text?", "birth_month": "int?", "flags": "text", "changed_ms": "int"},
+    ("tenant", "member"),
+)
+META = Table("meta", {"name": "text", "value": "text"}, ("name",))
+
+TABLES = (STREAM, EVENT, GRANT_KEY, CONTESTED, BALANCE, HOLE, BRAND, STORE, DEVICE, ENROLMENT, PUBLISHED, MEMBER, META)
+
+_SQLITE_TYPES = {"text": "TEXT", "int": "INTEGER", "bytes": "BLOB"}
+POSTGRES_TYPES = {"text": "text", "int": "bigint", "bytes": "bytea"}
+
+
+def ddl(engine: Literal["sqlite", "postgres"]) -> list[str]:
+    """The statements that make an empty database; each may run again without harm."""
+    types = _SQLITE_TYPES if engine == "sqlite" else POSTGRES_TYPES
+    statements = []
+    for table in TABLES:
+        columns = ", ".join(
+            f"{name} {types[table.type_of(name)]}{'' if kind.endswith('?') else ' NOT NULL'}" for name, kind in table.columns.items()
+        )
+        options = ""
+        if engine == "sqlite":
+            options = " STRICT, WITHOUT ROWID" if table.clustered else " STRICT"
+        statements.append(f"CREATE TABLE IF NOT EXISTS {table.name} ({columns}, PRIMARY KEY ({', '.join(table.key)})){options}")
+        statements += [f"CREATE INDEX IF NOT EXISTS {name} ON {table.name} {rest}" for name, rest in table.indexes.items()]
+    return statements
