@@ -1,0 +1,205 @@
+"""Owns the words behind the four-character codes: what is wrong and what to do, in Japanese and English, for the people at the counter. PURE.
+
+The code is what a cashier reads out over the telephone; its letter and digits never change their meaning. The families stand in
+`posagent.errors`. A template may name values in braces (``{device}``); a value that was not given is shown as ``—``, so that a message can
+always be shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Language = Literal["ja", "en"]
+LONGEST_VALUE = 60  # characters of a value that may come from a device, a file or the cloud
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One language's side of a message: ``title`` says what happened, ``todo`` what to do next."""
+
+    title: str
+    todo: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a code means to the person at the counter."""
+
+    code: str
+    ja: Words
+    en: Words
+
+
+def message(code: str) -> Message:
+    """The message of a code; an unknown code borrows the words of E900 and keeps its own four characters."""
+    return CATALOGUE.get(code) or Message(code, CATALOGUE["E900"].ja, CATALOGUE["E900"].en)
+
+
+def words(code: str, language: Language, values: Mapping[str, object] | None = None) -> Words:
+    """A message in one language with its values filled in."""
+    found = message(code)
+    side = found.ja if language == "ja" else found.en
+    shown = _Shown({name: _plain(value) for name, value in (values or {}).items()})
+    return Words(side.title.format_map(shown), side.todo.format_map(shown))
+
+
+class _Shown(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "—"
+
+
+def _plain(value: object) -> str:
+    text = "".join(mark if mark.isprintable() else " " for mark in str(value))
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+
+
+def _row(code: str, ja_title: str, ja_todo: str, en_title: str, en_todo: str) -> Message:
+    return Message(code, Words(ja_title, ja_todo), Words(en_title, en_todo))
+
+
+_ROWS = (
+    # E1 settings: store IT acts
+    _row("E100", "設定ファイルに誤りがあります", "会計は続けられます。サポートに番号を伝えてください。",
+         "The settings file is wrong", "Go on selling. Tell support this code; they run: posagent check-config"),
+    _row("E101", "この画面のポート {port} を別のプログラムが使っています", "{holder} を終了するか、設定 listen を別のポートにしてください。",
+         "Another program uses this page's port {port}", "Stop {holder}, or choose another port in the setting 'listen'."),
+    _row("E102", "設定が変わりましたが、まだ有効ではありません", "営業終了後に再起動してください。",
+         "The settings changed but are not in force yet", "Restart the agent after closing time."),
+    # E2 printer: the cashier or a technician acts
+    _row("E200", "クーポンプリンタに問題があります", "電源を入れ直してください。直らなければサポートに番号を伝えてください。",
+         "The coupon printer has a problem", "Switch it off and on. If that does not help, tell support this code."),
+    _row("E201", "プリンタのロール紙が残りわずかです", "手の空いたときに紙を交換してください。",
+         "The printer's paper is nearly used up", "Change the roll when you have a moment."),
+    _row("E210", "プリンタの紙がありません", "紙を交換してください。続きは自動で印刷されます。",
+         "The printer is out of paper", "Change the paper. Printing goes on by itself."),
+    _row("E211", "プリンタのカバーが開いています", "カバーを閉じてください。続きは自動で印刷されます。",
+         "The printer's cover is open", "Close the cover. Printing goes on by itself."),
+    _row("E212", "カッターが止まっています", "電源を切り、つまった紙を取り除いてから電源を入れてください。",
+         "The paper cutter is stuck", "Switch the printer off, take out the jammed paper, switch it on."),
+    _row("E213", "プリンタがオフラインです", "電源とケーブルを確認し、オンラインボタンを押してください。",
+         "The printer is offline", "Check power and cable, then press its online button."),
+    _row("E214", "プリンタが見つかりません", "電源とケーブルを確認してください。つながると続きが印刷されます。",
+         "The printer cannot be found", "Check power and cable. Waiting slips print when it is back."),
+    _row("E215", "プリンタの状態が分かりません", "紙と電源を目で確認してください。このプリンタは状態を知らせません。",
+         "The printer does not report its status", "Look at its paper and power yourself."),
+    _row("E216", "クーポンが印刷されたか分かりません", "紙が出ているか確認し、画面の「出た」「出ていない」を押してください。",
+         "It is not known whether the slip was printed", "Look at the printer and answer 'It came out' or 'It did not'."),
+    _row("E217", "プリンタが熱くなっています", "しばらく待ってください。冷えると自動で続けます。",
+         "The printer's head is too hot", "Wait a little. It goes on by itself when it has cooled."),
+    _row("E218", "プリンタを別のプログラムが使っています", "{holder} を終了してください。",
+         "Another program holds the printer", "Stop {holder}."),
+    _row("E219", "印刷待ちのクーポンが {count} 枚あります", "プリンタを確認してください。直ると順に印刷されます。",
+         "{count} slips are waiting to be printed", "See to the printer. They print in order when it is ready."),
+    _row("E220", "この文字はプリンタで印刷できません", "サポートに番号を伝えてください。会計は続けられます。",
+         "The printer cannot print some of the text", "Tell support this code. Go on selling."),
+    # E3 scanner and camera
+    _row("E300", "{device} に問題があります", "ケーブルを抜き差ししてください。直らなければサポートに番号を伝えてください。",
+         "{device} has a problem", "Unplug it and plug it in again. If that does not help, tell support this code."),
+    _row("E301", "{device} が見つかりません", "ケーブルを確認してください。つながると自動で使えます。",
+         "{device} is not connected", "Check its cable. It works again by itself once it is back."),
+    _row("E302", "{device} を別のプログラムが使っています", "{holder} を終了してください。",
+         "Another program holds {device}", "Stop {holder}."),
+    _row("E303", "{device} を開く権限がありません", "サポートに番号を伝えてください。",
+         "{device} may not be opened", "Tell support this code; they run: posagent doctor"),
+    _row("E304", "{device} が応答しません", "電源を入れ直してください。",
+         "{device} does not answer", "Switch it off and on."),
+    _row("E310", "カメラが暗すぎます", "レンズの前をあけ、明るくしてください。",
+         "The camera sees only darkness", "Uncover the lens or turn on a light."),
+    _row("E311", "カメラの映像が止まっています", "ケーブルを抜き差ししてください。",
+         "The camera's picture stands still", "Unplug the camera and plug it in again."),
+    _row("E320", "バーコードが最後まで読めませんでした", "もう一度、ゆっくり読み取ってください。",
+         "The barcode was not read whole", "Scan it once more, slowly."),
+    _row("E321", "読み取った文字が多すぎます", "別のバーコードを読んでいないか確認し、もう一度読み取ってください。",
+         "Too many characters were read", "Check that it is a member barcode and scan again."),
+    # E4 cloud and network: nobody must act
+    _row("E400", "本部とつながっていません", "そのまま会計してください。ポイントは後で登録されます。",
+         "No connection to head office", "Go on selling. Points are registered later."),
+    _row("E401", "本部がこのレジを受け付けません", "会計は続けられます。サポートに番号を伝えてください。",
+         "Head office does not accept this register", "Go on selling. Tell support this code."),
+    _row("E402", "未送信の記録が {count} 件あります", "そのまま会計してください。回線が戻ると自動で送られます。",
+         "{count} records wait to be sent", "Go on selling. They are sent when the line is back."),
+    _row("E403", "送れない記録が {count} 件あります", "会計は続けられます。サポートに番号を伝えてください。",
+         "{count} records were refused by head office", "Go on selling. Tell support this code; they run: posagent queue list"),
+    _row("E404", "会員情報が古くなっています", "そのまま会計してください。残高は後で更新されます。",
+         "Member records are out of date", "Go on selling. Balances are brought up to date later."),
+    # E5 journal and disk: store IT acts
+    _row("E500", "記録を書き込めません", "ポイントを付けずに会計し、すぐサポートに番号を伝えてください。",
+         "Records cannot be written", "Sell without points and tell support this code now."),
+    _row("E501", "このレジではすでに動いています", "もう一つのプログラムを終了してください。",
+         "The agent already runs on this register", "Stop the other one."),
+    _row("E502", "ディスクの空きが残りわずかです", "会計は続けられます。サポートに番号を伝えてください。",
+         "The disk is nearly full", "Go on selling. Tell support this code."),
+    _row("E503", "記録ファイルが壊れています", "ポイントを付けずに会計し、すぐサポートに番号を伝えてください。",
+         "The journal is damaged", "Sell without points and tell support this code now."),
+    _row("E504", "ディスクが読み取り専用です", "ポイントを付けずに会計し、すぐサポートに番号を伝えてください。",
+         "The disk is read-only", "Sell without points and tell support this code now."),
+    _row("E505", "時計が合っていません", "会計は続けられます。サポートに番号を伝えてください。",
+         "The clock is wrong", "Go on selling. Tell support this code."),
+    # E6 rules: the cashier acts
+    _row("E600", "ポイントの規則ファイルに誤りがあります", "前の規則で続けています。本部に番号を伝えてください。",
+         "The program file is wrong", "The previous rules stay in force. Tell head office this code."),
+    _row("E601", "この操作は受け付けられません", "内容を確認して、もう一度お試しください。",
+         "This cannot be accepted", "Check what was entered and try again."),
+    _row("E602", "会員証ではないバーコードです", "会員証またはスマホの会員画面を読み取ってください。",
+         "This is not a member barcode", "Scan the member card or the member screen on the phone."),
+    _row("E603", "この会員証は使えません", "お客様にカスタマーセンターへの連絡をご案内ください。",
+         "This card is blocked", "Ask the customer to contact customer service."),
+    _row("E604", "会員証の番号が正しくありません", "もう一度読み取るか、番号を手で入力してください。",
+         "The member number does not check", "Scan again, or type the number."),
+    _row("E605", "二つのコードを同時に読みました", "一枚だけを見せて、もう一度読み取ってください。",
+         "Two codes were seen at once", "Show only one card and scan again."),
+    _row("E606", "別の会員がすでに読み取られています", "この会計の会員を確かめ、正しい会員証を読み取ってください。",
+         "Another member was scanned for this sale", "Check whose sale this is and scan the right card."),
+    _row("E607", "同じ操作番号で内容が違います", "画面を読み直して、もう一度入力してください。",
+         "The same key came with another content", "Reload the page and enter it again; a program must use a new Idempotency-Key."),
+    _row("E608", "その会計が見つかりません", "履歴で会計を確かめてください。",
+         "That sale cannot be found", "Look for it in the list of sales."),
+    _row("E609", "その会計はすでに取り消されています", "何もする必要はありません。",
+         "That sale has already been voided", "Nothing needs to be done."),
+    _row("E610", "会員証の読み取りが取り消されました（時間切れ）", "会員証をもう一度読み取ってください。",
+         "The scan waited too long and was dropped", "Scan the card again."),
+    _row("E611", "金額が取り消されました（時間切れ）", "金額をもう一度入力してください。",
+         "The amount waited too long and was dropped", "Enter the amount again."),
+    _row("E612", "金額が大きすぎます", "金額を確かめてください。上限は {limit} です。",
+         "The amount is too large", "Check the amount. The limit is {limit}."),
+    _row("E613", "この操作には店長の権限が必要です", "店長を呼んでください。",
+         "This needs a manager", "Call the manager."),
+    _row("E614", "期限切れの会員証です", "お客様に会員証の更新をご案内ください。",
+         "This card has expired", "Ask the customer to renew it."),
+    _row("E615", "その印刷は見つかりません", "履歴を確かめてください。",
+         "That slip cannot be found", "Look for it in the list of sales."),
+    _row("E616", "この画面コードは期限切れです", "お客様に会員画面を開き直していただいてください。",
+         "The code on the phone has run out", "Ask the customer to open the member screen again."),
+    # E7 security: a program or its settings must change
+    _row("E700", "許可されていない接続です", "この画面は http://{address}/ で開いてください。",
+         "This connection is not allowed", "Open the page at http://{address}/"),
+    _row("E701", "アドレスが違います", "この画面は http://{address}/ で開いてください。",
+         "Wrong address", "Open the page at http://{address}/"),
+    _row("E702", "このページからは操作できません", "設定 allowed_origins にページのアドレスを加えてください。",
+         "This web page may not use the agent", "Add its origin to the setting 'allowed_origins'."),
+    _row("E703", "接続の許可（トークン）がないか、正しくありません", "もう一度ペアリングしてください。",
+         "The token is missing or not valid", "Pair the program again."),
+    _row("E704", "このトークンではこの操作はできません", "正しいページで、必要な権限を付けてペアリングしてください。",
+         "This token may not do that", "Pair with the right origin and scope."),
+    _row("E705", "間違いが多すぎます", "1 分待ってから、もう一度お試しください。",
+         "Too many failed attempts", "Wait one minute and try again."),
+    _row("E706", "要求の形が正しくありません", "プログラムの作成者に伝えてください：{problem}",
+         "The request is malformed", "Tell the program's maker: {problem}"),
+    _row("E707", "要求が大きすぎます", "プログラムの作成者に伝えてください：{problem}",
+         "The request is too large", "Tell the program's maker: {problem}"),
+    _row("E708", "要求が届ききりませんでした", "もう一度お試しください。",
+         "The request did not arrive in time", "Try again."),
+    _row("E709", "接続が多すぎます", "使っていない画面を閉じてください。",
+         "Too many connections", "Close pages that are not in use."),
+    # E9 internal
+    _row("E900", "内部エラーです", "会計は続けられます。サポートに番号を伝えてください。",
+         "Something went wrong inside", "Go on selling. Tell support this code."),
+    _row("E901", "時間内に答えがありませんでした", "そのまま待つか、同じ内容でもう一度送ってください。二重にはなりません。",
+         "There was no answer in time", "Wait, or send the same again: it will not count twice."),
+    _row("E902", "レジのプログラムとつながっていません", "会計は続けられます。自動でつなぎ直します。",
+         "The page has lost the agent", "Go on selling. It reconnects by itself."),
+)  # fmt: skip
+
+CATALOGUE: Mapping[str, Message] = {row.code: row for row in _ROWS}

@@ -1,0 +1,143 @@
+"""Owns the routes: the page, its files and /v1. Loaded on the first connection, with Starlette."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from posagent.screen.backend import Answer, Backend
+from posagent.screen.calls import Calls, RecentAnswers
+from posagent.screen.events import Streams
+from posagent.screen.problems import MEDIA_TYPE, Problem, body
+from posagent.screen.schemas import PRINT_ANSWER, SALE, SCAN, VOID, Schema, read
+from posagent.screen.shown import shown_status
+
+STATIC = Path(__file__).parent / "static"
+_MEDIA_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+
+class Api:
+    """The endpoints. One instance for each time that the web server runs."""
+
+    def __init__(self, backend: Backend, calls: Calls, streams: Streams, recent: RecentAnswers) -> None:
+        self._backend, self._calls, self._recent = backend, calls, recent
+        self._files = {path.name: path.read_bytes() for path in STATIC.iterdir() if path.suffix in _MEDIA_TYPES}
+        routes: list[BaseRoute] = [
+            Route("/", self._page),
+            Route("/static/{name}", self._file),
+            Route("/livez", self._alive),
+            Route("/readyz", self._ready),
+            Route("/v1/status", self._status),
+            Route("/v1/events", streams, methods=["GET"]),
+            Route("/v1/sales", self._sale, methods=["POST"]),
+            Route("/v1/quotes", self._quote, methods=["POST"]),
+            Route("/v1/scans", self._scan, methods=["POST"]),
+            Route("/v1/voids", self._void, methods=["POST"]),
+            Route("/v1/print/{job}/answer", self._print_answer, methods=["POST"]),
+            Route("/v1/slips/{job}.png", self._slip),
+        ]
+        self.app = Starlette(routes=routes, exception_handlers={Problem: _problem, HTTPException: _plain_refusal})
+
+    async def _page(self, _request: Request) -> Response:
+        html = self._files["index.html"].replace(b'<html lang="ja">', f'<html lang="{self._backend.language}">'.encode())
+        return Response(html, media_type=_MEDIA_TYPES[".html"])
+
+    async def _file(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in self._files or name == "index.html":
+            raise HTTPException(404)
+        return Response(self._files[name], media_type=_MEDIA_TYPES[Path(name).suffix])
+
+    async def _alive(self, _request: Request) -> Response:
+        return _json({"alive": True})
+
+    async def _ready(self, _request: Request) -> Response:
+        status = await self._calls.ask(self._backend.status)
+        ready = status.get("ready", False)
+        return _json({"ready": ready, "degraded": status.get("degraded", [])}, 200 if ready else 503)
+
+    async def _status(self, _request: Request) -> Response:
+        last_seq = await self._calls.ask(self._backend.last_seq)
+        return _json(shown_status(self._backend, await self._calls.ask(self._backend.status), last_seq))
+
+    async def _sale(self, request: Request) -> Response:
+        sale = read(await request.body(), SALE)
+        return _answer(await self._calls.ask(self._backend.post_sale, sale, request.headers["idempotency-key"]))
+
+    async def _quote(self, request: Request) -> Response:
+        return _json(await self._calls.ask(self._backend.quote, read(await request.body(), SALE)))
+
+    async def _scan(self, request: Request) -> Response:
+        return await self._once(request, SCAN, lambda scan: self._calls.ask(self._backend.post_scan, scan["text"], scan.get("symbology")))
+
+    async def _void(self, request: Request) -> Response:
+        return await self._once(
+            request,
+            VOID,
+            lambda void: self._calls.ask(
+                self._backend.void, void["sale_id"], void["reason"], void.get("operator", ""), void.get("role", "cashier")
+            ),
+        )
+
+    async def _print_answer(self, request: Request) -> Response:
+        job = _job(request)
+        return await self._once(
+            request,
+            PRINT_ANSWER,
+            lambda answer: self._calls.ask(self._backend.answer_print, job, answer["came_out"], answer.get("operator", "")),
+        )
+
+    async def _slip(self, request: Request) -> Response:
+        picture = await self._calls.ask(self._backend.slip_png, _job(request))
+        if picture is None:
+            raise Problem(404, "E615", "there is no slip of this name")
+        return Response(picture, media_type="image/png")
+
+    async def _once(self, request: Request, schema: Schema, act: Callable[[dict[str, Any]], Awaitable[Answer]]) -> Response:
+        raw = await request.body()
+        given = read(raw, schema)
+        key = request.headers["idempotency-key"]
+        return _answer(await self._recent.once(request.url.path, key, raw, lambda: act(given)))
+
+
+def _job(request: Request) -> str:
+    job: str = request.path_params["job"]
+    if len(job) > 80 or not job.isprintable():
+        raise Problem(404, "E615", "there is no slip of this name")
+    return job
+
+
+def _json(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), status, headers, "application/json")
+
+
+def _answer(answer: Answer) -> Response:
+    document = {"state": answer.state, **answer.body}
+    if answer.state == "accepted_offline":
+        document["accepted_offline"] = True
+    return _json(document, headers={"idempotency-replayed": "true"} if answer.replayed else None)
+
+
+async def _problem(_request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, Problem)  # noqa: S101 - registered for this class only
+    return Response(body(problem), problem.status, problem.headers, MEDIA_TYPE)
+
+
+async def _plain_refusal(_request: Request, refusal: Exception) -> Response:
+    assert isinstance(refusal, HTTPException)  # noqa: S101 - registered for this class only
+    detail = {404: "there is nothing at this address", 405: "this address does not take that method"}.get(refusal.status_code, "refused")
+    problem = Problem(refusal.status_code, "E706", detail, {"problem": detail}, dict(refusal.headers or {}))
+    return Response(body(problem), problem.status, problem.headers, MEDIA_TYPE)

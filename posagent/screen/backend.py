@@ -1,0 +1,154 @@
+"""Owns what the screen asks of the agent: the only way from HTTP to the counter.
+
+Every call may come from any thread, returns or raises within its deadline (2 s), and raises `posagent.errors.PosagentError` for trouble that
+has a code; anything else it raises ends the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypedDict
+
+Language = Literal["ja", "en"]
+Level = Literal["ok", "offline", "action"]  # green, amber, red: three and no more
+DeviceState = Literal["ready", "held", "gone", "opening", "unknown"]
+"""ready: works; held: waits for a person (paper, cover); gone: lost, being reopened; opening: on its way; unknown: it does not say."""
+Json = dict[str, Any]
+
+
+class DeviceStatus(TypedDict, total=False):
+    """One device as the strip shows it."""
+
+    name: str  # "front printer"
+    kind: str  # posagent.ports.Kind
+    driver: str
+    state: DeviceState
+    as_of: str | None  # RFC 3339, last success; None: never yet
+    stale: bool
+    code: str | None  # of posagent.messages, where somebody should act
+
+
+class QueueStatus(TypedDict, total=False):
+    """What still waits for head office."""
+
+    pending: int
+    oldest_s: int | None
+    link: Literal["online", "offline", "unknown"]
+
+
+class OpenCheckout(TypedDict, total=False):
+    """The half of a sale that waits for its other half."""
+
+    member: str | None  # masked
+    amount: int | None  # minor unit, tax included
+
+
+class Question(TypedDict, total=False):
+    """A slip of which nobody knows whether it is on paper."""
+
+    job: str
+    member: str | None  # masked
+    at: str
+
+
+class Status(TypedDict, total=False):
+    """The state of the counter now."""
+
+    level: Level
+    code: str | None  # what the level is about
+    values: dict[str, Any]  # for the code's placeholders: device, holder, count
+    devices: list[DeviceStatus]
+    queue: QueueStatus
+    open: OpenCheckout | None
+    questions: list[Question]
+    shift_start_seq: int  # the page's history begins after this
+    degraded: list[str]  # what does not work while the agent is ready all the same
+    ready: bool  # the journal can be written and the settings are good
+
+
+class PageEvent(TypedDict, total=False):
+    """One fact of the journal, as the page shows it. Nothing personal beyond the masked number."""
+
+    kind: str  # granted, voided, slip, coupon; a page passes over kinds that it does not know
+    at: str  # RFC 3339 with offset
+    member: str | None  # masked
+    points: int  # signed: a void takes back
+    balance: dict[str, Any] | None  # {"value": int, "as_of": RFC 3339}
+    amount: int | None
+    coupons: list[dict[str, Any]]  # {"label": {"ja", "en"} or str, "last_day": "2026-12-31"}
+    stamps: dict[str, int] | None  # {"position", "size"}
+    sale_id: str
+    offline: bool
+    explain: dict[str, list[str]]  # {"ja": [...], "en": [...]}
+    job: str  # of a slip
+    state: str  # of a slip: printed, held, not_printed, unknown, asked
+    code: str | None
+    reason: str
+
+
+class Notice(TypedDict, total=False):
+    """Something passing that is not in the journal: an unknown barcode, a lost device."""
+
+    kind: str  # trouble, cleared
+    at: str
+    code: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a request.
+
+    ``done``              granted, voided or answered: it is durable
+    ``waiting``           durable or held, and waits for its other half (the scan, the amount, the payment)
+    ``accepted_offline``  granted here; head office learns of it later
+    """
+
+    state: Literal["done", "waiting", "accepted_offline"]
+    body: Json
+    replayed: bool = False  # the key was known: this is the first answer again
+
+
+class Backend(Protocol):
+    """The agent, as the screen sees it."""
+
+    language: Language
+    register_name: str
+    store_name: str
+
+    def status(self) -> Status:
+        """The state now, from memory."""
+
+    def events(self, after_seq: int, limit: int) -> list[tuple[int, PageEvent]]:
+        """Page events of the journal after a number, in order; fewer than ``limit`` means that there are no more."""
+
+    def last_seq(self) -> int:
+        """The journal's newest number; 0 when it is empty."""
+
+    def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Calls ``wake`` (from any thread; it never blocks or raises) on every new number, notice or change of state. Returns how to stop."""
+
+    def notices(self, after: int) -> list[tuple[int, Notice]]:
+        """Passing notices after their own number, from a bounded ring."""
+
+    def last_notice(self) -> int:
+        """The newest notice's number; a new page does not see older ones."""
+
+    def post_sale(self, sale: Json, idempotency_key: str) -> Answer:
+        """A sale (`posagent.screen.schemas.SALE`). A repeated key gives the first answer; another body under it raises Refused with E607."""
+
+    def post_scan(self, text: str, symbology: str | None) -> Answer:
+        """A code that was read elsewhere or typed. ``symbology`` is an AIM identifier without its bracket."""
+
+    def quote(self, sale: Json) -> Json:
+        """What a sale would earn, without recording anything."""
+
+    def void(self, sale_id: str, reason: str, operator: str, role: str) -> Answer:
+        """Takes a sale's grant back. Voiding twice gives the first answer."""
+
+    def answer_print(self, job: str, came_out: bool, operator: str) -> Answer:
+        """A person's answer to "did it come out?"."""
+
+    def slip_png(self, job: str) -> bytes | None:
+        """The slip as a picture; None when there is no such job."""

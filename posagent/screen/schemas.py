@@ -1,0 +1,171 @@
+"""Owns the shapes of requests: JSON Schemas that the OpenAPI document shows and that `check` enforces, so that the two cannot differ.
+
+Money is a whole number of the currency's minor unit, tax included; rates are basis points (1000 = 10 %).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from posagent.screen.problems import Problem
+
+LARGEST_AMOUNT = 99_999_999
+Schema = dict[str, Any]
+
+_AMOUNT: Schema = {"type": "integer", "minimum": 0, "maximum": LARGEST_AMOUNT}
+_OPERATOR: Schema = {"type": "string", "maxLength": 32, "description": "who did it, as the till says; it is recorded as asserted"}
+
+SALE: Schema = {
+    "type": "object",
+    "required": ["total"],
+    "additionalProperties": False,
+    "properties": {
+        "total": {**_AMOUNT, "minimum": 1, "description": "what the customer pays, tax included"},
+        "kind": {"type": "string", "enum": ["sale", "refund"]},
+        "paid": {"type": "boolean", "description": "false: a total shown before payment; the grant waits"},
+        "receipt_no": {"type": "string", "minLength": 1, "maxLength": 40},
+        "tax_split": {
+            "type": "object",
+            "description": "gross per tax rate in basis points",
+            "maxProperties": 8,
+            "propertyNames": {"pattern": "^[0-9]{1,5}$"},
+            "additionalProperties": _AMOUNT,
+        },
+        "lines": {
+            "type": "array",
+            "maxItems": 500,
+            "items": {
+                "type": "object",
+                "required": ["amount"],
+                "additionalProperties": False,
+                "properties": {
+                    "code": {"type": "string", "maxLength": 40},
+                    "category": {"type": "string", "maxLength": 40},
+                    "quantity": {"type": "integer", "minimum": 1, "maximum": 9999},
+                    "amount": {"type": "integer", "minimum": -LARGEST_AMOUNT, "maximum": LARGEST_AMOUNT},
+                    "rate_bp": {"type": "integer", "minimum": 0, "maximum": 10000},
+                },
+            },
+        },
+        "source": {"type": "string", "enum": ["api", "typed"], "description": "typed: a person entered the amount on the page"},
+        "operator": _OPERATOR,
+    },
+}
+SCAN: Schema = {
+    "type": "object",
+    "required": ["text"],
+    "additionalProperties": False,
+    "properties": {
+        "text": {"type": "string", "minLength": 1, "maxLength": 512},
+        "symbology": {"type": "string", "pattern": "^[A-Za-z][0-9A-Za-z]$", "description": "AIM identifier without its bracket"},
+    },
+}
+VOID: Schema = {
+    "type": "object",
+    "required": ["sale_id", "reason"],
+    "additionalProperties": False,
+    "properties": {
+        "sale_id": {"type": "string", "minLength": 1, "maxLength": 80},
+        "reason": {"type": "string", "enum": ["returned", "wrong_amount", "wrong_member", "test", "other"]},
+        "operator": _OPERATOR,
+        "role": {"type": "string", "enum": ["cashier", "manager"]},
+    },
+}
+PRINT_ANSWER: Schema = {
+    "type": "object",
+    "required": ["came_out"],
+    "additionalProperties": False,
+    "properties": {"came_out": {"type": "boolean"}, "operator": _OPERATOR},
+}
+
+
+def read(raw: bytes, schema: Schema) -> dict[str, Any]:
+    """The checked object of a request body. Raises Problem 400 for what is not JSON and 422 for what does not fit the schema."""
+    try:
+        value = json.loads(raw.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_no_repeats)
+    except (ValueError, RecursionError):
+        raise Problem(400, "E706", "the body is not JSON in UTF-8, or repeats a key", {"problem": "JSON"}) from None
+    if complaint := check(value, schema, "body"):
+        raise Problem(422, "E706", complaint, {"problem": complaint})
+    assert isinstance(value, dict)  # noqa: S101 - every request schema is an object
+    return value
+
+
+def check(value: object, schema: Schema, path: str) -> str:
+    """The first complaint, with its path; empty when the value fits. Names of unknown fields are not repeated: they are the caller's words."""
+    kind = schema.get("type")
+    match value:
+        case bool():
+            fits = kind == "boolean"
+        case int():
+            fits = kind == "integer"
+        case str():
+            fits = kind == "string"
+        case list():
+            fits = kind == "array"
+        case dict():
+            fits = kind == "object"
+        case _:
+            fits = False
+    if not fits:
+        return f"{path} must be of type {kind}"
+    match value:
+        case int() if not schema.get("minimum", value) <= value <= schema.get("maximum", value):
+            return f"{path} must be from {schema.get('minimum')} to {schema.get('maximum')}"
+        case str():
+            return _check_text(value, schema, path)
+        case list():
+            return _check_items(value, schema, path)
+        case dict():
+            return _check_fields(value, schema, path)
+    return ""
+
+
+def _check_text(value: str, schema: Schema, path: str) -> str:
+    if any(mark == "\0" or "\ud800" <= mark <= "\udfff" for mark in value):  # neither UTF-8 nor SQLite takes these
+        return f"{path} holds a character that cannot be stored"
+    if "enum" in schema and value not in schema["enum"]:
+        return f"{path} must be one of {', '.join(schema['enum'])}"
+    if not schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)):
+        return f"{path} must have {schema.get('minLength', 0)} to {schema.get('maxLength')} characters"
+    if "pattern" in schema and not re.fullmatch(schema["pattern"].strip("^$"), value):
+        return f"{path} must match {schema['pattern']}"
+    return ""
+
+
+def _check_items(value: list[object], schema: Schema, path: str) -> str:
+    if len(value) > schema["maxItems"]:
+        return f"{path} must have at most {schema['maxItems']} items"
+    complaints = (check(item, schema["items"], f"{path}[{number}]") for number, item in enumerate(value, 1))
+    return next(filter(None, complaints), "")
+
+
+def _check_fields(value: dict[str, object], schema: Schema, path: str) -> str:
+    known: Schema = schema.get("properties", {})
+    if missing := [name for name in schema.get("required", ()) if name not in value]:
+        return f"{path}.{missing[0]} is missing"
+    if len(value) > schema.get("maxProperties", len(value)):
+        return f"{path} must have at most {schema['maxProperties']} fields"
+    others = schema.get("additionalProperties")
+    for name, item in value.items():
+        if name not in known and not isinstance(others, dict):
+            return f"{path} has a field that is not known; known: {', '.join(known)}"
+        if name not in known and not re.fullmatch(schema["propertyNames"]["pattern"].strip("^$"), name):
+            return f"{path} has a field whose name does not match {schema['propertyNames']['pattern']}"
+        rule, where = (known[name], f"{path}.{name}") if name in known else (others or {}, f"{path}.*")
+        if complaint := check(item, rule, where):
+            return complaint
+    return ""
+
+
+def _no_constant(_name: str) -> object:
+    raise ValueError
+
+
+def _no_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError
+    return found

@@ -1,0 +1,41 @@
+"""Owns what a page is told: the agent's facts with the words of their codes added, so that a page needs no catalogue of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from posagent.screen.backend import Backend, Notice, PageEvent, Status
+from posagent.screen.problems import spoken
+
+
+def shown_status(backend: Backend, status: Status, last_seq: int) -> dict[str, Any]:
+    """The body of GET /v1/status and of the ``status`` event."""
+    values = status.get("values") or {}
+    devices = [
+        {**device, "message": spoken(code, {"device": device.get("name", ""), **values}) if (code := device.get("code")) else None}
+        for device in status.get("devices", [])
+    ]
+    code = status.get("code")
+    return {
+        "open": None,
+        "questions": [],
+        "shift_start_seq": 0,
+        "degraded": [],
+        **status,
+        "devices": devices,
+        "message": spoken(code, values) if code else None,
+        "language": backend.language,
+        "register_name": backend.register_name,
+        "store_name": backend.store_name,
+        "last_seq": last_seq,
+    }
+
+
+def shown_event(event: PageEvent) -> dict[str, Any]:
+    """The body of a ``page`` event."""
+    return {**event, **({"message": spoken(code)} if (code := event.get("code")) else {})}
+
+
+def shown_notice(notice: Notice) -> dict[str, Any]:
+    """The body of a ``notice`` event."""
+    return {**notice, "message": spoken(notice["code"], notice.get("values")) if "code" in notice else None}

@@ -1,0 +1,220 @@
+"""Owns the screen tests' own agent: a backend with a real order of events and fault knobs, and a server running on it."""
+
+from __future__ import annotations
+
+import struct
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from posagent.errors import Refused
+from posagent.screen.backend import Answer, Json, Notice, PageEvent, Status
+from posagent.screen.server import ScreenServer
+
+AT = "2026-11-22T14:05:00+09:00"
+
+
+class Counter:
+    """A backend that keeps its journal in a list. ``trouble`` is raised by every call that acts; ``gate`` blocks them while it is clear."""
+
+    def __init__(self, language: str = "ja") -> None:
+        self.language: Any = language
+        self.register_name = "レジ 1"
+        self.store_name = "みどり書店 駅前店"
+        self.journal: list[tuple[int, PageEvent]] = []
+        self.passing: list[tuple[int, Notice]] = []
+        self.state: Status = {
+            "level": "ok",
+            "code": None,
+            "values": {},
+            "devices": [
+                {"name": "front scanner", "kind": "scanner", "driver": "serial", "state": "ready", "as_of": AT, "stale": False, "code": None},
+                {"name": "front printer", "kind": "printer", "driver": "network", "state": "ready", "as_of": AT, "stale": False, "code": None},
+            ],
+            "queue": {"pending": 0, "oldest_s": None, "link": "online"},
+            "open": None,
+            "questions": [],
+            "shift_start_seq": 0,
+            "degraded": [],
+            "ready": True,
+        }
+        self.trouble: BaseException | None = None
+        self.gate = threading.Event()
+        self.gate.set()
+        self.calls: list[tuple[Any, ...]] = []
+        self.reads = 0
+        self.slip: bytes | None = None
+        self._answers: dict[str, tuple[Json, Answer]] = {}
+        self._wakers: set[Callable[[], None]] = set()
+        self._lock = threading.Lock()
+
+    # what tests do to it
+
+    def record(self, event: PageEvent) -> int:
+        with self._lock:
+            seq = (self.journal[-1][0] if self.journal else 0) + 1
+            self.journal.append((seq, {"at": AT, **event}))  # type: ignore[typeddict-item]
+        self.wake()
+        return seq
+
+    def notify(self, notice: Notice) -> None:
+        with self._lock:
+            self.passing.append((len(self.passing) + 1, {"at": AT, **notice}))  # type: ignore[typeddict-item]
+        self.wake()
+
+    def change(self, **fields: Any) -> None:
+        with self._lock:
+            self.state = {**self.state, **fields}  # type: ignore[typeddict-item]
+        self.wake()
+
+    def wake(self) -> None:
+        for waker in tuple(self._wakers):
+            waker()
+
+    @property
+    def watched(self) -> int:
+        return len(self._wakers)
+
+    # posagent.screen.backend.Backend
+
+    def status(self) -> Status:
+        return self.state
+
+    def events(self, after_seq: int, limit: int) -> list[tuple[int, PageEvent]]:
+        self.reads += 1
+        with self._lock:
+            return [row for row in self.journal if row[0] > after_seq][:limit]
+
+    def last_seq(self) -> int:
+        return self.journal[-1][0] if self.journal else 0
+
+    def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
+        self._wakers.add(wake)
+        return lambda: self._wakers.discard(wake)
+
+    def notices(self, after: int) -> list[tuple[int, Notice]]:
+        with self._lock:
+            return [row for row in self.passing if row[0] > after]
+
+    def last_notice(self) -> int:
+        return len(self.passing)
+
+    def post_sale(self, sale: Json, idempotency_key: str) -> Answer:
+        self._act("sale", sale, idempotency_key)
+        if idempotency_key in self._answers:
+            first, answer = self._answers[idempotency_key]
+            if first != sale:
+                raise Refused("this key came with another sale; use a new key", code="E607")
+            return Answer(answer.state, answer.body, replayed=True)
+        opened = self.state["open"] or {}
+        if member := opened.get("member"):
+            seq = self.record(granted(member=member, amount=sale["total"], sale_id=f"S-{len(self._answers) + 1}"))
+            self.change(open=None)
+            answer = Answer("done", {"sale_id": f"S-{len(self._answers) + 1}", "seq": seq})
+        else:
+            self.change(open={"member": None, "amount": sale["total"]})
+            answer = Answer("waiting", {"sale_id": f"S-{len(self._answers) + 1}"})
+        self._answers[idempotency_key] = (sale, answer)
+        return answer
+
+    def post_scan(self, text: str, symbology: str | None) -> Answer:
+        self._act("scan", text, symbology)
+        if not text.startswith("29"):
+            raise Refused("this barcode is not a member's; scan the member card", code="E602")
+        self.change(open={**(self.state["open"] or {"amount": None}), "member": "**** **** " + text[-4:]})
+        return Answer("waiting", {"member": "**** **** " + text[-4:]})
+
+    def quote(self, sale: Json) -> Json:
+        self._act("quote", sale)
+        return {"points": sale["total"] // 100}
+
+    def void(self, sale_id: str, reason: str, operator: str, role: str) -> Answer:
+        self._act("void", sale_id, reason, operator, role)
+        found = [event for _, event in self.journal if event.get("sale_id") == sale_id and event["kind"] == "granted"]
+        if not found:
+            raise Refused("there is no such sale; look for it in the list", code="E608")
+        grant = found[0]
+        self.record({"kind": "voided", "member": grant["member"], "points": -grant["points"], "sale_id": sale_id, "amount": grant["amount"],
+                     "balance": {"value": 1191, "as_of": AT}, "reason": reason})  # fmt: skip
+        return Answer("done", {"sale_id": sale_id})
+
+    def answer_print(self, job: str, came_out: bool, operator: str) -> Answer:
+        self._act("answer", job, came_out, operator)
+        self.record({"kind": "slip", "job": job, "state": "printed" if came_out else "not_printed"})
+        self.change(questions=[asked for asked in self.state["questions"] if asked["job"] != job])
+        return Answer("done", {"job": job})
+
+    def slip_png(self, job: str) -> bytes | None:
+        self._act("slip", job)
+        return self.slip if job.startswith("J") else None
+
+    def _act(self, *call: Any) -> None:
+        self.calls.append(call)
+        self.gate.wait(30)
+        if self.trouble is not None:
+            raise self.trouble
+
+
+def granted(**fields: Any) -> PageEvent:
+    """A grant as the journal tells of it."""
+    return {
+        "kind": "granted", "member": "**** **** 4821", "points": 49, "balance": {"value": 1240, "as_of": "2026-11-22T09:12:00+09:00"},
+        "amount": 4980, "coupons": [], "stamps": None, "sale_id": "S-1", "offline": False,
+        "explain": {"ja": ["100 円ごとに 1 ポイント：4,980 円 → 49"], "en": ["1 point per 100 yen: 4,980 yen → 49"]}, **fields,
+    }  # type: ignore[typeddict-item]  # fmt: skip
+
+
+def png(width: int, height: int, grey: int = 255) -> bytes:
+    """A plain picture."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    rows = b"".join(b"\0" + bytes([grey]) * width for _ in range(height))
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+@contextmanager
+def serving(counter: Any, **settings: Any) -> Iterator[ScreenServer]:
+    """A server in its own thread; what its thread raised is raised here at the end."""
+    server = ScreenServer(counter, settings.pop("listen", "127.0.0.1:0"), **settings)
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            server.run()
+        except BaseException as bug:  # noqa: BLE001 - raised in the test's own thread below
+            raised.append(bug)
+
+    thread = threading.Thread(target=run, name="screen")
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        counter.gate.set()
+        thread.join(10)
+    assert not thread.is_alive()
+    if raised:
+        raise raised[0]
+
+
+@pytest.fixture
+def counter() -> Counter:
+    return Counter()
+
+
+@pytest.fixture
+def server(counter: Counter) -> Iterator[ScreenServer]:
+    with serving(counter, foreign_origins=("https://pos.example.jp", "https://other.example.jp")) as running:
+        yield running
+
+
+@pytest.fixture
+def serve() -> Any:
+    return serving
