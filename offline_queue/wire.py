@@ -6,7 +6,7 @@ A batch is one HTTP request::
     Content-Type: application/cloudevents-batch+json      Content-Encoding: gzip      Content-Digest: sha-256=:…:
     Posagent-First-Seq: 101        Posagent-Prev-Chain: :link 100:        Posagent-Last-Chain: :link 103:
     Posagent-Withheld: 102;:digest of body 102:           (only when a body stays at home; it is then not in the payload)
-    Posagent-Floor: 95;:link 95:                          (only when the register no longer holds what the server asks for)
+    Posagent-Floor: 100;:link 100:                        (as Withheld; only when the register no longer holds what the server asks for)
 
     [\\n{event 101},\\n{event 103}\\n]
 
