@@ -1,0 +1,462 @@
+"""Owns the virtual printer as a whole: reception, power, links, and the knobs that a clerk, a cable and bad luck turn.
+
+One lock guards everything; every public method may be called from any thread. Nothing here runs by itself: whoever serves the printer
+(`tcp`, `pty_port`, `usb_backend`) calls `run` as often as `due_in_s` says, and so does every call that looks at it.
+
+    printer = VirtualPrinter(T3_80, ManualClock())
+    link = printer.connect()
+    link.send(b"\\x1b@...")          # as many bytes as the receive buffer takes
+    clock.advance(1.0)
+    link.receive(); printer.slips()
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Literal
+
+from virtual_counter.clock import Clock, RealClock
+from virtual_counter.firmware import DrawerKick, Firmware
+from virtual_counter.interpreter import Commands, Interpreter
+from virtual_counter.link import Link
+from virtual_counter.mechanism import Mechanism
+from virtual_counter.paper import PhysicalSlip
+from virtual_counter.profiles import T3_80, PrinterProfile
+from virtual_counter.realtime import DLE, RealTimeScanner
+
+Action = Callable[["VirtualPrinter"], None]
+LinkState = Literal["up", "refused", "silent"]
+
+
+class VirtualPrinter:
+    """A printer of some profile. ``oddities`` lists what no real one of that model would have understood."""
+
+    def __init__(self, profile: PrinterProfile = T3_80, clock: Clock | None = None) -> None:
+        self.profile = profile
+        self.clock: Clock = clock or RealClock()
+        self.on_change: list[Callable[[], None]] = []  # called under the lock: only wake somebody up
+        self.answer_filter: Callable[[bytes], bytes] | None = None  # garbles, doubles or swallows answers
+        self._changed = threading.Condition(threading.RLock())
+        self._mechanism = Mechanism(profile, self._sensed)
+        self._firmware = Firmware(profile, self._mechanism, self.clock.now, self._answer, self._answer_id, self._clear_buffers)
+        self._interpreter = Interpreter(profile, self._mechanism, self._firmware)
+        self._program: Commands = self._interpreter.start()
+        self._need = next(self._program)
+        self._partial = bytearray()
+        self._rx = bytearray()
+        self._real_time = RealTimeScanner()
+        self._powered = True
+        self._cable: LinkState = "up"
+        self._power_drop: LinkState = "refused"
+        self._link: Link | None = None
+        self._received = 0
+        self._answers = 0
+        self._lost = 0
+        self._byte_faults: list[tuple[int, Action]] = []
+        self._row_faults: list[tuple[int, Action]] = []
+        self._answer_faults: list[tuple[int, Action]] = []
+        self._due_actions: list[Action] = []
+        self._mechanism.rows_until_fault = self._rows_until_fault
+        self._firmware.power_on()
+        self.clock.listeners.append(self._clock_moved)
+
+    # ------------------------------------------------------------ what anybody can see
+
+    @property
+    def oddities(self) -> list[str]:
+        """Every command, parameter or character that the printer could not make sense of, in order."""
+        with self._changed:
+            return list(self._interpreter.oddities)
+
+    @property
+    def ignored(self) -> list[str]:
+        """Well-formed commands for features that this model has not."""
+        with self._changed:
+            return list(self._interpreter.ignored)
+
+    @property
+    def wraps(self) -> int:
+        """Lines that broke because a character had no room."""
+        with self._changed:
+            return self._interpreter.line.wraps
+
+    @property
+    def kicks(self) -> list[DrawerKick]:
+        """Every pulse to the drawer."""
+        with self._changed:
+            self.run()
+            return list(self._firmware.kicks)
+
+    @property
+    def lock(self) -> threading.Condition:
+        """The one lock; hold it for as long as two looks have to agree."""
+        return self._changed
+
+    @property
+    def link_state(self) -> LinkState:
+        """``refused``: the line is down and says so; ``silent``: it swallows everything."""
+        with self._changed:
+            return self._cable if self._powered or self._cable != "up" else self._power_drop
+
+    @property
+    def powered(self) -> bool:
+        """The switch is on."""
+        return self._powered
+
+    @property
+    def drawer_open(self) -> bool:
+        """The drawer's sensor."""
+        with self._changed:
+            self.run()
+            return self._firmware.drawer_open
+
+    @property
+    def paper_left_mm(self) -> int:
+        """What is on the roll."""
+        with self._changed:
+            return round(self._mechanism.rows_left / self.profile.dots_per_mm)
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """Since the printer was made, for faults and checks: bytes received, bytes lost, answers, rows, cuts, nv_writes."""
+        with self._changed:
+            self.run()
+            return {
+                "bytes": self._received, "lost": self._lost, "answers": self._answers, "rows": self._mechanism.rows_fed,
+                "cuts": self._mechanism.cuts, "nv_writes": self._firmware.nv_writes,
+            }  # fmt: skip
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is waiting to be interpreted or printed (a half-received command may hang)."""
+        with self._changed:
+            self.run()
+            return not self._rx and self._mechanism.idle
+
+    def state(self) -> dict[str, bool]:
+        """Lamps for a page: powered, online, cover_open, paper_end, paper_near_end, cutter_error, drawer_open, connected."""
+        with self._changed:
+            self.run()
+            moving = self._mechanism
+            return {
+                "powered": self._powered, "online": self._powered and not moving.stopped, "cover_open": moving.cover_open,
+                "paper_end": moving.paper_end, "paper_near_end": moving.near_end, "cutter_error": moving.cutter_error,
+                "drawer_open": self._firmware.drawer_open, "connected": self._link is not None,
+            }  # fmt: skip
+
+    def slips(self) -> list[PhysicalSlip]:
+        """All paper so far, oldest first; the last one may still hang in the printer."""
+        with self._changed:
+            self.run()
+            return self._mechanism.paper.slips()
+
+    def take_slips(self) -> list[PhysicalSlip]:
+        """The slips that were cut or torn off since the last call."""
+        with self._changed:
+            self.run()
+            return self._mechanism.paper.take()
+
+    # ------------------------------------------------------------ the clerk's hands
+
+    def paper_out(self, after_rows: int = 0) -> None:
+        """The roll ends after so many more rows."""
+        with self._changed:
+            self._mechanism.rows_left = after_rows
+            self._settle()
+
+    def load_paper(self, length_mm: int = 80_000) -> None:
+        """Puts in a new roll; the printer goes on where it stopped."""
+        with self._changed:
+            self.run()
+            self._mechanism.paper.new_roll()
+            self._mechanism.rows_left = self.profile.rows(length_mm)
+            self._settle()
+
+    def cover(self, is_open: bool) -> None:
+        """Opens or closes the cover."""
+        with self._changed:
+            self.run()
+            self._mechanism.cover_open = is_open
+            self._settle()
+
+    def cutter_jam(self) -> None:
+        """Something sticks in the cutter: the next cut fails."""
+        with self._changed:
+            self.run()
+            self._mechanism.jam = True
+            self._settle()
+
+    def clear_cutter(self) -> None:
+        """Takes it out; the printer waits for DLE ENQ (or its power switch)."""
+        with self._changed:
+            self._mechanism.jam = False
+            self._settle()
+
+    def head_hot(self, is_hot: bool) -> None:
+        """The head is too hot to print; it goes on by itself when it has cooled."""
+        with self._changed:
+            self.run()
+            self._mechanism.head_hot = is_hot
+            self._settle()
+
+    def break_down(self) -> None:
+        """An error that only a technician mends."""
+        with self._changed:
+            self.run()
+            self._mechanism.broken = True
+            self._settle()
+
+    def close_drawer(self) -> None:
+        """Pushes the drawer in."""
+        with self._changed:
+            self._firmware.drawer_open = False
+            self._settle()
+
+    def tear(self) -> PhysicalSlip:
+        """Tears off what hangs out of the printer."""
+        with self._changed:
+            self.run()
+            slip = self._mechanism.paper.tear()
+            self._settle()
+            return slip
+
+    # ------------------------------------------------------------ power and cable
+
+    def power_cut(self, *, silent: bool = False) -> None:
+        """The plug is pulled: RAM is gone, the paper stays. ``silent``: the host's connection notices nothing (a network printer)."""
+        with self._changed:
+            if not self._powered:
+                return
+            self.run()
+            self._powered = False
+            self._power_drop = "silent" if silent else "refused"
+            self._firmware.counters.settle(self.clock.now(), self.profile.nv_flush_s)
+            self._firmware.counters.power_lost()
+            self._clear_buffers()
+            self._real_time.reset()
+            self._interpreter.power_on()
+            self._drop_link()
+            self._tell()
+
+    def power_on(self) -> None:
+        """The printer starts up."""
+        with self._changed:
+            if self._powered:
+                return
+            self._powered = True
+            if not self._mechanism.jam:
+                self._mechanism.cutter_error = False
+            self._firmware.power_on()
+            self._drop_link()
+            self._settle()
+
+    def disconnect(self, *, silent: bool = False) -> None:
+        """Pulls the cable: the link drops and new ones are refused, or everything sent is swallowed (``silent``)."""
+        with self._changed:
+            self.run()
+            self._cable = "silent" if silent else "refused"
+            if not silent:
+                self._drop_link()
+            self._tell()
+
+    def reconnect(self) -> None:
+        """Plugs the cable in again; the old link does not come back."""
+        with self._changed:
+            self._cable = "up"
+            self._drop_link()
+            self._settle()
+
+    # ------------------------------------------------------------ fault scripts
+
+    def at_byte(self, number: int, action: Action) -> None:
+        """Does something right after so many more bytes have been received: ``printer.at_byte(120, VirtualPrinter.power_cut)``."""
+        with self._changed:
+            self._byte_faults.append((self._received + number, action))
+
+    def at_row(self, number: int, action: Action) -> None:
+        """Does something right after so many more rows have passed the head."""
+        with self._changed:
+            self.run()
+            self._row_faults.append((self._mechanism.rows_fed + max(number, 1), action))
+
+    def after_answer(self, number: int, action: Action) -> None:
+        """Does something when so many more answers have been sent (the answer itself still goes out)."""
+        with self._changed:
+            self._answer_faults.append((self._answers + number, action))
+
+    def _rows_until_fault(self) -> int | None:
+        return min((at - self._mechanism.rows_fed for at, _ in self._row_faults), default=None)
+
+    def _take_due(self, faults: list[tuple[int, Action]], reached: int) -> None:
+        due = [fault for fault in faults if fault[0] <= reached]
+        for fault in due:
+            faults.remove(fault)
+            self._due_actions.append(fault[1])
+
+    # ------------------------------------------------------------ links
+
+    def connect(self, *, lossy: bool = False) -> Link:
+        """Opens the line. Raises ConnectionRefusedError while it is down. ``lossy``: what has no room in the buffer is gone (serial
+        without flow control). A second link takes over from the first."""
+        with self._changed:
+            if self.link_state == "refused":
+                raise ConnectionRefusedError(f"{self.profile.name}: the line is down")
+            self._drop_link()
+            self._link = Link(self, lossy)
+            return self._link
+
+    def room(self) -> int:
+        """Free bytes in the receive buffer."""
+        with self._changed:
+            self.run()
+            return max(self.profile.buffer_bytes - len(self._rx), 0)
+
+    def take_in(self, link: Link, data: bytes) -> int:
+        """Receives bytes from a link; called by `Link.send`. Returns how many were taken."""
+        with self._changed:
+            self.run()
+            taken = 0
+            while taken < len(data):
+                if self.link_state == "silent":
+                    return len(data)
+                if self._link is not link:
+                    return taken
+                room = self.profile.buffer_bytes - len(self._rx)
+                if room <= 0 and not link.lossy:
+                    break
+                taken += self._take_chunk(data, taken, room)
+                self.run()
+            return taken
+
+    def _take_chunk(self, data: bytes, start: int, room: int) -> int:
+        """Takes bytes up to and including the next one that may matter in real time."""
+        self._mechanism.ready_at = max(self._mechanism.ready_at, self.clock.now())
+        stop = data.find(DLE, start)
+        stop = len(data) if stop < 0 else stop
+        watched = min((at - self._received for at, _ in self._byte_faults), default=len(data))
+        bulk = min(stop - start, room, watched - 1)
+        if bulk > 0 and not self._real_time.open:
+            self._rx += data[start : start + bulk]
+            self._received += bulk
+            return bulk
+        byte = data[start]
+        self._received += 1
+        if room > 0:
+            self._rx.append(byte)
+        else:
+            self._lost += 1
+        command = self._real_time.feed(byte)
+        if command is not None:
+            self._firmware.real_time(command)
+        self._take_due(self._byte_faults, self._received)
+        self._run_due_actions()
+        return 1
+
+    def leave(self, link: Link) -> None:
+        """The host has closed its end; what was received is still printed."""
+        with self._changed:
+            if self._link is link:
+                self._link = None
+                self._tell()
+
+    def _drop_link(self) -> None:
+        if self._link is not None:
+            self._link.alive = False
+            self._link = None
+
+    def _answer(self, data: bytes) -> None:
+        self._transmit(data, lambda link, due, answer: link.queue(due, answer))
+
+    def _answer_id(self, data: bytes) -> None:
+        self._transmit(data, lambda link, due, answer: link.queue_id(due, answer))
+
+    def _transmit(self, data: bytes, put: Callable[[Link, float, bytes], None]) -> None:
+        self._answers += 1
+        answer = data if self.answer_filter is None else self.answer_filter(data)
+        if self._link is not None and self.link_state == "up" and answer:
+            put(self._link, self.clock.now() + self.profile.answer_ms / 1000, answer)
+        self._take_due(self._answer_faults, self._answers)
+
+    # ------------------------------------------------------------ life
+
+    def run(self) -> None:
+        """Catches up with the clock. Cheap when there is nothing to do."""
+        with self._changed:
+            now = self.clock.now()
+            busy = False
+            while self._powered and (self._interpret() or self._mechanism.step(now) or self._due_actions):
+                busy = True
+                self._take_due(self._row_faults, self._mechanism.rows_fed)
+                self._run_due_actions()
+            self._firmware.counters.settle(now, self.profile.nv_flush_s)
+            if busy:
+                self._tell()
+
+    def due_in_s(self) -> float | None:
+        """Real seconds until `run` has something to do; None: not before somebody does something."""
+        with self._changed:
+            now = self.clock.now()
+            times = [] if not self._powered else [self._mechanism.due_in(now)]
+            if self._link is not None:
+                times.append(self._link.due_in(now))
+            known = [at for at in times if at is not None]
+            return self.clock.real_seconds(min(known)) if known else None
+
+    def wait(self, timeout_s: float) -> None:
+        """Sleeps until something has changed, or the time is over, or the printer itself has something to do."""
+        with self._changed:
+            due = self.due_in_s()
+            self._changed.wait(timeout_s if due is None else min(timeout_s, due))
+            self.run()
+
+    def _interpret(self) -> bool:
+        moved = False
+        while self._rx and self._mechanism.room and not self._mechanism.stopped:
+            moved = True
+            take = min(self._need - len(self._partial), len(self._rx))
+            self._partial += self._rx[:take]
+            del self._rx[:take]
+            if len(self._partial) < self._need:
+                continue
+            program, data = self._program, bytes(self._partial)
+            self._partial.clear()
+            need = program.send(data)
+            if self._program is program:
+                self._need = need
+            self._run_due_actions()
+        return moved
+
+    def _run_due_actions(self) -> None:
+        while self._due_actions:
+            self._due_actions.pop(0)(self)
+
+    def _clear_buffers(self) -> None:
+        """Everything received and not printed is gone, also a half-received command; styles stay."""
+        self._rx.clear()
+        self._partial.clear()
+        self._mechanism.forget()
+        self._interpreter.line.clear()
+        self._program = self._interpreter.start()
+        self._need = next(self._program)
+
+    def _sensed(self) -> None:
+        self._firmware.changed()
+
+    def _settle(self) -> None:
+        """After a knob was turned."""
+        self._mechanism.resume_at(self.clock.now())
+        if self._powered:
+            self._firmware.changed()
+        self.run()
+        self._tell()
+
+    def _clock_moved(self) -> None:
+        with self._changed:
+            self.run()
+            self._tell()
+
+    def _tell(self) -> None:
+        self._changed.notify_all()
+        for callback in tuple(self.on_change):
+            callback()
