@@ -1,0 +1,252 @@
+"""Owns the records of a checkout (card, basket, live grant): how they become events and are read back from them. PURE."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from posagent import events as ev
+from posagent.events import Draft, Place, Role, Source, draft
+from posagent.handout import HandedSlip, Stationery
+from posagent.loyalty.days import business_date
+from posagent.loyalty.model import Coupon, Line, Member, Quote, Register, Sale
+from posagent.loyalty.records import plain
+from posagent.loyalty.rules import Program
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The circumstances of an input. ``ms`` is monotonic and decides windows; ``at`` is data. ``entropy``: 32 random bytes."""
+
+    at: datetime
+    ms: int
+    offline: bool
+    entropy: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a register computes with; replaced as a whole when a program or the settings change."""
+
+    place: Place
+    program: Program | None  # None: no program may be applied; scans are recorded, nothing is granted
+    register: Register
+    stationery: Stationery | None  # None: no printer
+    operator: str
+    pair_window_ms: int = 120_000
+    bounce_ms: int = 2_000
+    repeat_ms: int = 15_000
+    """A rescan of the member who was just granted shows the first result for so long; later it opens the next checkout."""
+
+    def day(self, at: datetime) -> str:
+        """The business date of a moment, YYYY-MM-DD."""
+        return business_date(at, self.program.day_start if self.program else 0).isoformat()
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A member as scanned. ``masked`` is all of the number that leaves the scan."""
+
+    member: Member
+    masked: str
+    source: Source
+    scan_id: str  # UUID minted when it was read
+
+
+@dataclass(frozen=True, slots=True)
+class Basket:
+    """A sale as it came. ``key`` is what makes it this sale and no other: the POS's receipt number, or the door's own key."""
+
+    key: str
+    lines: tuple[Line, ...]
+    at: datetime
+    paid: bool
+    door: str
+    receipt_no: str | None = None
+
+    @property
+    def total(self) -> int:
+        """Tax included."""
+        return sum(line.amount for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A grant that stands: what a void negates and what a second scan is shown."""
+
+    sale_id: str
+    basket: Basket
+    number: int  # 1 for the first grant of the sale, 2 after a void, …
+    token: str
+    masked: str
+    entries: tuple[Mapping[str, Any], ...]
+    event_id: str
+    business_date: str
+
+
+def sale_id_of(basket: Basket, rules: Rules) -> str:
+    """store-register-businessdate-key."""
+    return f"{rules.place.store}-{rules.place.register}-{rules.day(basket.at)}-{basket.key}"
+
+
+def points_of(entries: tuple[Mapping[str, Any], ...] | list[Mapping[str, Any]]) -> int:
+    """The sum of the points among entries."""
+    return sum(entry["delta"] for entry in entries if entry["account"] == "points")
+
+
+# ---------------------------------------------------------------- records -> events
+
+
+def _draft(
+    now: Now, rules: Rules, type_: str, tail: str, *, day: str | None = None, trace: Mapping[str, Any] | None = None, **more: Any
+) -> Draft:
+    """The business key is businessdate/register/TAIL; the moment of the writing is a circumstance, not content."""
+    day = day or rules.day(now.at)
+    at = now.at.isoformat(timespec="milliseconds")
+    more.setdefault("operator", rules.operator)
+    more.setdefault("role", "staff")
+    return draft(
+        type_, place=rules.place, idemkey=f"{day}/{rules.place.register}/{tail}", at=at, business_date=day, program=rules.register.program,
+        offline=now.offline, trace={"at": at, **(trace or {})}, **more,
+    )  # fmt: skip
+
+
+def member_seen(now: Now, card: Card, rules: Rules) -> Draft:
+    """A member waits for the sale."""
+    member = card.member
+    kept = {
+        "masked": card.masked, "status": member.status, "rank": member.rank, "birth_month": member.birth_month, "first": member.first,
+        "flags": list(member.flags), "balances": dict(member.balances), "as_of": member.as_of.isoformat() if member.as_of else None,
+    }  # fmt: skip
+    return _draft(now, rules, ev.MEMBER_SEEN, f"scan/{card.scan_id}", member=member.token, source=card.source,
+                  data={"masked": card.masked, "scan_id": card.scan_id}, trace={"card": kept})  # fmt: skip
+
+
+def code_noted(now: Now, scan_id: str, code: str, masked: str, why: str, rules: Rules) -> Draft:
+    """A code that opened no checkout."""
+    return _draft(now, rules, ev.MEMBER_SEEN, f"scan/{scan_id}", data={"masked": masked, "refused": code, "why": why, "scan_id": scan_id})
+
+
+def sale_seen(now: Now, basket: Basket, rules: Rules) -> Draft:
+    """A sale came through a door."""
+    tail = f"{basket.key}/seen" if basket.paid else f"{basket.key}/shown/{basket.total}"  # an open bill grows
+    return _draft(now, rules, ev.SALE_SEEN, tail, day=rules.day(basket.at), sale_id=sale_id_of(basket, rules), data=_basket_data(basket))
+
+
+def sale_granted(
+    now: Now, basket: Basket, sale: Sale, number: int, card: Card, quote: Quote, slips: tuple[HandedSlip, ...], rules: Rules
+) -> Draft:
+    """Points for a sale, with what an auditor needs to compute them again. No item names: category, amount and tax only."""
+    tail = f"{basket.key}/grant" if number == 1 else f"{basket.key}/grant/{number}"
+    member = card.member
+    balance = {"value": member.balances.get("points", 0), "as_of": member.as_of.isoformat()} if member.as_of and member.balances else None
+    return _draft(
+        now, rules, ev.SALE_GRANTED, tail,
+        day=rules.day(basket.at), member=member.token, sale_id=sale.sale_id, source=card.source,
+        entries=[
+            {"account": entry.account, "delta": entry.delta}
+            | ({"lot": entry.lot} if entry.lot else {})
+            | ({"expires": entry.expires.isoformat()} if entry.expires else {})
+            for entry in quote.entries
+        ],
+        data={
+            **_basket_data(basket),
+            "masked": card.masked,
+            "number": number,
+            "points": quote.total("points"),
+            "basis": list(quote.basis),
+            "coupons_used": [use.code for use in quote.coupons_used],
+            "coupons": [{"label": issue.label, "last_day": _day(issue.last_day)} for issue in quote.coupons_issued],
+            "rank": quote.rank,
+            "boosts": list(quote.boosts),
+            "explain": plain(quote.explain),
+            "unverified": member.status == "unverified",
+        },
+        trace={"slips": [slip.serial for slip in slips], "stamps": stamps_of(quote, member, rules), "balance": balance},
+    )  # fmt: skip
+
+
+def coupon_issued(now: Now, basket: Basket, card: Card, slip: HandedSlip, rules: Rules) -> Draft:
+    """A coupon that this grant printed. The code itself stays on the paper."""
+    coupon = slip.coupon
+    if coupon is None:
+        raise ValueError("a slip without a coupon issues none")
+    issue = coupon.issue
+    return _draft(
+        now, rules, ev.COUPON_ISSUED, f"{basket.key}/coupon/{issue.id}",
+        day=rules.day(basket.at), member=issue.member, sale_id=sale_id_of(basket, rules), source=card.source,
+        data={
+            "code_hash": coupon.code_hash, "def": issue.definition, "coupon_id": issue.id, "label": issue.label, "bearer": issue.member is None,
+            "first_day": issue.first_day.isoformat(), "last_day": _day(issue.last_day),
+            "reach": issue.reach, "cause": issue.cause, "serial": slip.serial,
+        },
+    )  # fmt: skip
+
+
+def sale_voided(now: Now, live: Live, reason: str, operator: str, role: Role, rules: Rules) -> Draft:
+    """The exact negation of a grant's recorded entries."""
+    negated = [{**entry, "delta": -entry["delta"]} for entry in live.entries]
+    return _draft(
+        now, rules, ev.SALE_VOIDED, f"{live.basket.key}/void/{live.number}",
+        day=live.business_date, member=live.token, sale_id=live.sale_id, entries=negated, ref=live.event_id, reason=reason,
+        operator=operator, role=role, data={"masked": live.masked, "amount": live.basket.total, "points": -points_of(live.entries)},
+    )  # fmt: skip
+
+
+def stamps_of(quote: Quote, member: Member, rules: Rules) -> dict[str, int] | None:
+    """Where the member's stamp card stands after the grant, as far as the snapshot knows: {position, size, added}."""
+    for account in rules.program.accounts if rules.program else ():
+        added = quote.total(account.name)
+        if account.card and (added or account.name in member.balances):
+            count = member.balances.get(account.name, 0) + added
+            return {"position": count % account.card.size, "size": account.card.size, "added": added}
+    return None
+
+
+def _day(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def _line_data(line: Line) -> dict[str, Any]:
+    plain = {"category": line.category, "amount": line.amount, "tax": line.tax, "qty": line.qty}
+    return plain if line.net is None else {**plain, "net": line.net}
+
+
+def _basket_data(basket: Basket) -> dict[str, Any]:
+    return {
+        "key": basket.key,
+        "amount": basket.total,
+        "lines": [_line_data(line) for line in basket.lines],
+        "sold_at": basket.at.isoformat(),
+        "paid": basket.paid,
+        "door": basket.door,
+        "receipt_no": basket.receipt_no,
+    }
+
+
+# ---------------------------------------------------------------- events -> records
+
+
+def basket_of(data: Mapping[str, Any]) -> Basket:
+    """Back from `sale_seen` or `sale_granted`."""
+    lines = tuple(Line(line["amount"], line["category"], line["tax"], line["qty"], line.get("net")) for line in data["lines"])
+    return Basket(data["key"], lines, datetime.fromisoformat(data["sold_at"]), data["paid"], data["door"], data["receipt_no"])
+
+
+def card_of(data: Mapping[str, Any], coupons: tuple[Coupon, ...] = ()) -> Card:
+    """Back from `member_seen`."""
+    kept = data["trace"]["card"]
+    member = Member(
+        token=data["member"], status=kept["status"], rank=kept["rank"], birth_month=kept["birth_month"], first=kept["first"],
+        flags=tuple(kept["flags"]), balances=kept["balances"], coupons=coupons,
+        as_of=datetime.fromisoformat(kept["as_of"]) if kept["as_of"] else None,
+    )  # fmt: skip
+    return Card(member, kept["masked"], data["source"], data["scan_id"])
+
+
+def live_of(data: Mapping[str, Any], event_id: str) -> Live:
+    """Back from `sale_granted`."""
+    entries = tuple(data["entries"])
+    return Live(data["sale_id"], basket_of(data), data["number"], data["member"], data["masked"], entries, event_id, data["business_date"])
