@@ -10,7 +10,9 @@ from typing import Protocol, cast
 from posagent.errors import PosagentError
 
 # command -> (module, one line). A command that is not there yet is not listed.
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "scan": ("posagent.cli.scan", "decode pictures, explain a code, listen to the scanners"),
+}
 
 EXIT_CODES = """\
 exit codes:

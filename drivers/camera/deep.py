@@ -1,0 +1,108 @@
+"""Owns the thorough reading of one picture: every code, from any angle, without a deadline. For files; the live camera has `live`.
+
+Linear and matrix codes are asked for separately: reduced copies are what makes QR codes on screens readable (17 of 17 photographs, none
+without), and what makes zxing-cpp see EAN numbers that are not there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from drivers.camera.bands import read_bands
+from drivers.camera.strips import Strip, find_strips, level
+from drivers.camera.symbols import LINEAR, MATRIX, RETAIL, STACKED, Symbol, formats_of, merged, read_all, read_one
+
+if TYPE_CHECKING:
+    from drivers.camera.symbols import Luma
+
+_UNCHECKED = ("ITF", "Codabar", "Code39")
+"""Nothing in these symbols notices a wrong or shortened reading; they must be read again, whole, from their own place."""
+
+_SCALES = ((480, 13), (960, 13), (1920, 17))
+"""(longest side of the searched copy, box of the structure tensor)."""
+
+
+def read_deep(luma: Luma, formats: Sequence[str] = RETAIL) -> list[Symbol]:
+    """Every code in the picture, once each."""
+    linear = formats_of([name for name in formats if name in LINEAR])
+    matrix = formats_of([name for name in formats if name in MATRIX or name in STACKED])
+    found: list[Symbol] = []
+    if linear:
+        found += [symbol for symbol in read_all(luma, linear, "frame") if symbol.format not in _UNCHECKED or _read_again(luma, symbol, linear)]
+        found += _oblique(luma, linear)
+    if matrix:
+        found += _matrix(luma, matrix)
+    return merged([_without_parts(found)])
+
+
+def _oblique(luma: Luma, formats: Any) -> list[Symbol]:
+    found: list[Symbol] = []
+    tried: list[Strip] = []
+    for longest, box in _SCALES:
+        if tried and longest > 2 * max(luma.shape):
+            break
+        for strip in find_strips(luma, longest, 8, box=box):
+            if any(_same_place(strip, other) for other in tried):
+                continue
+            tried.append(strip)
+            symbol = read_one(level(luma, strip), formats, f"level {longest}") or read_bands(luma, strip, formats, f"bands {longest}")
+            if symbol:
+                found.append(_in_picture(symbol, strip))
+    return found
+
+
+def _matrix(luma: Luma, formats: Any) -> list[Symbol]:
+    import cv2
+    import numpy as np
+
+    found = read_all(luma, formats, "matrix", downscale=True)
+    if found:
+        return found
+    bordered = np.pad(luma, 24, constant_values=255)
+    found = read_all(bordered, formats, "matrix border", downscale=True)
+    if not found and max(luma.shape) <= 2000:
+        double = cv2.resize(luma, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+        found = read_all(double, formats, "matrix double", downscale=True)
+    return found
+
+
+def _read_again(luma: Luma, symbol: Symbol, formats: Any) -> bool:
+    again = read_one(level(luma, strip_of(symbol)), formats, symbol.how)
+    return again is not None and (again.format, again.text) == (symbol.format, symbol.text)
+
+
+def strip_of(symbol: Symbol) -> Strip:
+    """The place of a linear symbol as a strip."""
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = symbol.quad
+    along = ((x1 - x0 + x2 - x3) / 2, (y1 - y0 + y2 - y3) / 2)
+    width = math.hypot(*along)
+    height = math.hypot(x3 - x0 + x2 - x1, y3 - y0 + y2 - y1) / 2
+    center = ((x0 + x1 + x2 + x3) / 4, (y0 + y1 + y2 + y3) / 4)
+    return Strip(center, math.atan2(along[1], along[0]), max(width, 8.0), max(height, 0.06 * width, 4.0))
+
+
+def _in_picture(symbol: Symbol, strip: Strip) -> Symbol:
+    """The symbol with the strip's corners in place of those inside the levelled cut-out."""
+    cos, sin = math.cos(strip.angle), math.sin(strip.angle)
+    x, y, u, v = *strip.center, strip.width / 2, strip.height / 2
+    a, b, c, d = ((x + i * cos - j * sin, y + i * sin + j * cos) for i, j in ((-u, -v), (u, -v), (u, v), (-u, v)))
+    return Symbol(symbol.format, symbol.text, symbol.aim, symbol.raw, (a, b, c, d), symbol.how)
+
+
+def _same_place(one: Strip, other: Strip) -> bool:
+    distance = math.hypot(one.center[0] - other.center[0], one.center[1] - other.center[1])
+    turned = abs(math.sin(one.angle - other.angle))
+    near = distance < 0.1 * max(one.width, other.width) and turned < 0.05
+    return near and 0.85 < one.width / other.width < 1.18 and 0.7 < one.height / other.height < 1.4
+
+
+def _without_parts(symbols: list[Symbol]) -> list[Symbol]:
+    """Drops readings that are a part of a longer reading of the same kind: a line that left a code of variable length halfway."""
+    return [
+        symbol
+        for symbol in symbols
+        if symbol.format not in _UNCHECKED
+        or not any(other.format == symbol.format and len(other.text) > len(symbol.text) and symbol.text in other.text for other in symbols)
+    ]
