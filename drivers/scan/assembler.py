@@ -22,6 +22,7 @@ TERMINATORS: dict[str, tuple[bytes, ...]] = {
     "none": (),
 }
 MS = 1_000_000
+NO_END = 'stopped in the middle: no terminator followed (if this scanner sends none, set terminator = "none")'
 
 
 class Splitter(Protocol):
@@ -31,7 +32,7 @@ class Splitter(Protocol):
         """Pieces that these bytes complete."""
 
     def damage(self, reason: str, now_ns: int) -> None:
-        """What is being received now is not whole: it will come out as a piece with this reason. Call `idle` first."""
+        """What is being received now is not whole: it will come out as a piece with this reason."""
 
     def idle(self, now_ns: int) -> list[Piece]:
         """Pieces that silence completes; call at `deadline_ns`."""
@@ -45,10 +46,16 @@ class LineSplitter:
     """Cuts at terminators or, with none configured, at pauses.
 
     With terminators, a pause of ``pause_ms`` inside a scan makes it corrupt at once, and everything until a terminator or
-    ``forget_ms`` of silence belongs to it: the tail of a stalled scan must not pass for a short good one.
+    ``forget_ms`` of silence belongs to it: the tail of a stalled scan must not pass for a short good one. (A scan whose damage is known
+    already ends at the pause: what is missing is its end.)
+
+    ``exact_times``: the times handed in are the device's own (kernel events), so a pause between two feeds was one. Otherwise they are
+    when we came round to reading, and a pause shorter than ``forget_ms`` between feeds may have been our own: only `idle`, called after
+    a wait that ended in silence, counts.
     """
 
-    def __init__(self, terminators: Sequence[bytes], *, pause_ms: int = 200, forget_ms: int = 1000) -> None:
+    def __init__(self, terminators: Sequence[bytes], *, pause_ms: int = 200, forget_ms: int = 1000, exact_times: bool = False) -> None:
+        self._exact = exact_times
         self._terminators = tuple(sorted(terminators, key=len, reverse=True))
         self._pause_ns = pause_ms * MS
         self._forget_ns = max(forget_ms, pause_ms) * MS
@@ -58,7 +65,7 @@ class LineSplitter:
         self._last_ns = 0
 
     def feed(self, chunk: bytes, now_ns: int) -> list[Piece]:
-        pieces = self.idle(now_ns)
+        pieces = self.idle(now_ns) if self._exact or now_ns >= self._last_ns + self._forget_ns else []
         self._last_ns = now_ns
         self._buffer += chunk
         while cut := self._next_cut():
@@ -85,13 +92,11 @@ class LineSplitter:
             return []
         if not self._terminators:
             return self._finish_all()
-        reason = self._reason or "stopped in the middle: no terminator followed (if this scanner sends none, set terminator = \"none\")"
-        self._reason = reason
+        known = self._reason
         self._swallowing = True
-        piece = Piece(b"", self._last_ns, reason)
-        if now_ns >= self._last_ns + self._forget_ns:
+        if known or now_ns >= self._last_ns + self._forget_ns:
             self._reset()
-        return [piece]
+        return [Piece(b"", self._last_ns, known or NO_END)]
 
     @property
     def deadline_ns(self) -> int | None:
@@ -140,7 +145,7 @@ class Assembler:
 
     def damage(self, reason: str, now_ns: int) -> list[Scan]:
         """The scan under way is not whole (parity error, overrun): it is reported corrupt when it ends."""
-        scans = self.idle(now_ns)
+        scans = self.feed(b"", now_ns)
         self._splitter.damage(reason, now_ns)
         return scans
 

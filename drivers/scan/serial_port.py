@@ -1,7 +1,8 @@
 """Owns the driver `serial`: scanners on RS-232, USB-CDC and Bluetooth SPP ports, through pyserial.
 
-Reads what is there (`read(max(1, in_waiting))`): one large read with a time-out hands a scan over only when the whole time-out is gone
-(measured on a pty). RTS and DTR are raised on open, because some hosts' scanners wait for CTS (Nixdorf B).
+pyserial opens and sets the port; reading is ours, for two reasons: its read with a time-out hands a scan over only when the whole time-out
+is gone (measured on a pty), and every change of its time-out sets the port anew without PARMRK. RTS and DTR are raised on open, because
+some hosts' scanners wait for CTS (Nixdorf B).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from drivers.scan.device_nodes import read_node
 from drivers.scan.options import BYTE_STREAM, stream_assembler
 from drivers.scan.parity_marks import BAD_BYTE, ParityMarks
 from drivers.scan.ssi import SsiSplitter
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 FORMATS = ("8N1", "8E1", "8O1", "8N2", "7E1", "7O1", "7N1", "7N2", "7E2", "7O2", "7S1", "7S2", "7M1", "7M2")
 BAUDS = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
+
+SETTLE_S = 0.05
+SETTLE_LIMIT_S = 1.0
 
 
 def pause_for(baud: int) -> int:
@@ -38,11 +43,13 @@ class SerialScanner:
         self._name = name
         self._path = str(options["port"])
         self._port = open_port(name, self._path, options["baud"], options["format"])
+        self._descriptor = self._port.fileno()
         self._marks = ParityMarks() if mark_bad_bytes(self._port) else None
         # With a terminator due, a pause only tells a broken scan from a slow one: Bluetooth and USB hubs stall for longer than adapters do.
         pause = pause_for(options["baud"]) if options["terminator"] == "none" else 250
         self._assembler, splitter = stream_assembler(options, pause_ms=pause)
         self._ssi = splitter if isinstance(splitter, SsiSplitter) else None
+        self._settle()
 
     def read(self, timeout_s: float) -> Sequence[Scan]:
         deadline = time.monotonic_ns() + int(timeout_s * 1e9)
@@ -60,6 +67,12 @@ class SerialScanner:
         except (OSError, termios.error):  # unplugged: the descriptor is gone already
             return
 
+    def _settle(self) -> None:
+        """Throws away until a short silence: opened in the middle of a scan, its tail must not pass for a whole one."""
+        give_up = time.monotonic() + SETTLE_LIMIT_S
+        while self._receive(SETTLE_S) and time.monotonic() < give_up:
+            continue
+
     def _take(self, chunk: bytes, now: int) -> list[Scan]:
         if self._marks is None:
             scans = self._assembler.feed(chunk, now)
@@ -72,11 +85,7 @@ class SerialScanner:
         return scans
 
     def _receive(self, timeout_s: float) -> bytes:
-        try:
-            self._port.timeout = max(0.001, timeout_s)
-            return self._port.read(max(1, self._port.in_waiting))
-        except (OSError, TypeError) as gone:  # SerialException is an OSError; TypeError: the port was closed under pyserial's feet
-            raise DeviceMissing(f"{self._name}: lost {self._path} ({gone}); plug it in again, it is reopened by itself") from gone
+        return read_node(self._name, self._descriptor, 4096, timeout_s)
 
     def _send(self, reply: bytes) -> None:
         try:
@@ -126,9 +135,10 @@ def open_trouble(name: str, path: str, trouble: Exception) -> DeviceError:
 
 
 def mark_bad_bytes(port: Serial) -> bool:
-    """Asks the terminal layer to mark bytes with parity and framing errors (PARMRK). False where that is not possible (a pty, for one)."""
-    if port.parity == "N":
-        return False
+    """Asks the terminal layer to mark bytes with parity and framing errors (PARMRK): the second tell a wrong speed even without parity.
+
+    False where that is not possible.
+    """
     try:
         settings = termios.tcgetattr(port.fileno())
         settings[0] = (settings[0] | termios.INPCK | termios.PARMRK) & ~(termios.IGNPAR | termios.ISTRIP)

@@ -44,7 +44,7 @@ _MODELS: dict[tuple[int, int], tuple[str, Mode]] = {
     (0x0C2E, 0x0B81): ("Voyager 1400g", "keyboard"),
     (0x0536, 0x01CA): ("IT4800", "unknown"),
     (0x05E0, 0x1200): ("", "keyboard"),
-    (0x05E0, 0x1300): ("", "ibm"),
+    (0x05E0, 0x1300): ("", "unknown"),
     (0x05E0, 0x1701): ("", "serial"),
     (0x05E0, 0x1900): ("", "snapi"),
     (0x05E0, 0x1A00): ("CS4070", "unknown"),

@@ -1,0 +1,71 @@
+"""Owns opening and reading a device node that a selector names, with every trouble sorted by who must act."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import select
+from collections.abc import Iterable
+from pathlib import Path
+
+from drivers.scan.holders import held_by
+from drivers.scan.sysfs import Node
+from posagent.errors import DeviceBusy, DeviceError, DeviceForbidden, DeviceMissing
+
+
+def choose(name: str, selector: str, found: Iterable[Node]) -> Node:
+    """The one device that a selector means. Raises DeviceError.
+
+    A bare node number is refused: it belongs to another device after the next boot, perhaps to the cashier's keyboard.
+    """
+    if re.fullmatch(r"/dev/(input/event|hidraw)\d+", selector):
+        raise DeviceError(f'{name}: device = "{selector}" changes its number at every boot; take the line that `posagent devices` shows')
+    matching = [node for node in found if node.matches(selector)]
+    if not matching:
+        raise DeviceMissing(f"{name}: no device {selector} is plugged in; plug it in, or see `posagent devices`")
+    if len(matching) > 1:
+        ports = " or ".join(f"{selector}@{node.port}" for node in matching)
+        raise DeviceError(f'{name}: {len(matching)} devices match "{selector}"; say which port: {ports}')
+    return matching[0]
+
+
+def open_node(name: str, path: Path) -> int:
+    """A descriptor for reading without blocking. Raises DeviceError."""
+    try:
+        return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as trouble:
+        raise sorted_trouble(name, path, trouble) from trouble
+
+
+def sorted_trouble(name: str, path: Path, trouble: OSError) -> DeviceError:
+    """What an open or an ioctl raised, for the person who must act."""
+    if trouble.errno in {errno.EACCES, errno.EPERM}:
+        return DeviceForbidden(
+            f"{name}: permission denied on {path}; install the udev rule (`posagent doctor`) or add user posagent to its group"
+        )
+    if trouble.errno == errno.EBUSY:
+        return DeviceBusy(f"{name}: {path} is held by {held_by(str(path)) or 'another program'}; stop that program")
+    if trouble.errno in {errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO}:
+        return DeviceMissing(f"{name}: {path} went away; plug the scanner in again")
+    return DeviceError(f"{name}: cannot use {path}: {trouble.strerror}; see `posagent doctor`")
+
+
+def read_node(name: str, descriptor: int, size: int, timeout_s: float) -> bytes:
+    """What is there within the time; empty for silence. Raises DeviceMissing when the device is gone.
+
+    A hung-up descriptor is "gone" in every disguise: POLLHUP, an empty read, EIO, ENODEV. Reading on would spin at full load.
+    """
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    if not poll.poll(max(0, timeout_s) * 1000):
+        return b""
+    try:
+        chunk = os.read(descriptor, size)
+    except (BlockingIOError, InterruptedError):
+        return b""
+    except OSError as trouble:
+        raise DeviceMissing(f"{name}: lost the device ({trouble.strerror}); plug the scanner in again") from trouble
+    if not chunk:
+        raise DeviceMissing(f"{name}: lost the device (it hung up); plug the scanner in again")
+    return chunk
