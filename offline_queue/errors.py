@@ -101,11 +101,21 @@ class CloudTrouble(QueueError):
 
 
 class CloudBusy(CloudTrouble):
-    """Transient: no answer, a server error, or overload. ``retry_after_s`` is what the server asked for, if it did."""
+    """Transient: no answer, a server error, or overload. ``retry_after_s`` is what the server asked for, if it did; ``answered``: the link
+    is there, only this request must wait."""
 
-    def __init__(self, message: str, retry_after_s: int | None = None) -> None:
+    def __init__(self, message: str, retry_after_s: int | None = None, *, answered: bool = False) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.answered = answered
+
+
+class CloudHeld(CloudTrouble):
+    """Nothing will be sent until somebody has looked (rotations used up, local damage); ``again_s``: when to look again by itself."""
+
+    def __init__(self, message: str, again_s: float) -> None:
+        super().__init__(message)
+        self.again_s = again_s
 
 
 class CloudForbidden(CloudTrouble):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from offline_queue.database import connect_read_only, opening_error
+from offline_queue.errors import WireError
 from offline_queue.events import Event, Pending, from_row
 from offline_queue.ledger import find, read_head
 from offline_queue.schema import meta, meta_int
@@ -38,9 +40,22 @@ class JournalReader:
             after_seq += 2000
         return found[:limit]
 
-    def lines(self, after_seq: int, limit: int) -> list[tuple[int, bytes, bytes]]:
-        """(seq, body, chain), for those that carry the bytes and do not look inside."""
-        return self._rows("SELECT seq, body, chain FROM ev WHERE seq > ? ORDER BY seq LIMIT ?", (after_seq, limit))
+    def lines(self, after_seq: int, limit: int, most_bytes: int = 1 << 62) -> list[tuple[int, bytes, bytes]]:
+        """(seq, body, chain), for those that carry the bytes and do not look inside; stops before the bodies exceed ``most_bytes``."""
+        cursor = self._conn.execute("SELECT seq, body, chain FROM ev WHERE seq > ? ORDER BY seq LIMIT ?", (after_seq, limit))
+        rows: list[tuple[int, bytes, bytes]] = []
+        for row in cursor:
+            most_bytes -= len(row[1])
+            if most_bytes < 0 and rows:
+                break
+            rows.append(row)
+        cursor.close()
+        return rows
+
+    def kept_home(self, first_seq: int, last_seq: int) -> set[int]:
+        """Numbers in this range whose bodies are withheld: parked or dropped."""
+        rows = self._conn.execute("SELECT seq FROM parked WHERE seq BETWEEN ? AND ? AND state <> 'trying'", (first_seq, last_seq)).fetchall()
+        return {row[0] for row in rows}
 
     def find(self, idemkey: str) -> Event | None:
         """The event of a business key."""
@@ -59,8 +74,10 @@ class JournalReader:
         """What waits for the cloud."""
         acked = self.acked()
         head = read_head(self._conn)
-        rows = self._rows("SELECT seq, body, chain FROM ev WHERE seq > ? ORDER BY seq LIMIT 1", (acked,))
-        return Pending(max(0, head.seq - acked), from_row(rows[0]).time if rows else None)
+        oldest = None
+        with contextlib.suppress(WireError):  # a damaged row still counts
+            oldest = next((from_row(row).time for row in self.lines(acked, 1)), None)
+        return Pending(max(0, head.seq - acked), oldest)
 
     def meta(self) -> dict[str, int | str | bytes]:
         """The journal's own small facts (stream_id, acked_seq, boot_id …)."""
