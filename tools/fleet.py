@@ -18,7 +18,7 @@ from offline_queue.answers import Answer, Problem, parse_answer, parse_problem
 from offline_queue.chain import digest, first_link, next_link
 from offline_queue.signature import Key, sign
 
-HOST = "receiver.example"
+HOST = "localhost:8940"
 Asgi = Callable[[MutableMapping[str, Any], Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
 Headers = list[tuple[str, str]]
 

@@ -11,6 +11,10 @@ from posagent.errors import PosagentError
 
 # command -> (module, one line). A command that is not there yet is not listed.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("posagent.cli.demo", "the whole counter on virtual devices, to play with or as one scripted day"),
+    "run": ("posagent.cli.run", "the agent, in the foreground, as systemd starts it"),
+    "check-config": ("posagent.cli.check_config", "every problem of the settings and the program file, without touching a device"),
+    "cloud": ("posagent.cli.cloud", "the receiver: serve it, enrol registers, publish programs, prove its books"),
     "scan": ("posagent.cli.scan", "decode pictures, explain a code, listen to the scanners"),
 }
 

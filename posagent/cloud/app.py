@@ -1,11 +1,12 @@
-"""Owns the receiver's web application: routes, bounded reading of bodies, and every answer's form. ASGI; blocking work goes to threads."""
+"""Owns the receiver's web application: bounded reading of bodies, the table of routes, and every answer's form. ASGI; blocking work goes to
+threads."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from time import time
 from urllib.parse import quote
 
@@ -13,19 +14,20 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as WebRequest
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from offline_queue.answers import Problem, encode_problem
 from offline_queue.wire import OVERLOAD, PROBLEM_TYPE, TOO_LARGE
+from posagent.cloud import routes
 from posagent.cloud.admission import Admission
 from posagent.cloud.ingest import Refusal
 from posagent.cloud.receiver import Receiver, Settings
-from posagent.cloud.reception import MAX_CODED_BYTES, Request
+from posagent.cloud.reception import Request
 from posagent.errors import StorageError
 
 log = logging.getLogger(__name__)
 
-Work = Callable[[Request], "bytes | Response"]
+Handler = Callable[[Request], "bytes | Response"]
 
 
 def make_app(
@@ -40,43 +42,37 @@ def make_app(
         yield
         receiver.close()
 
-    app = Starlette(routes=_routes(receiver), lifespan=lifespan)
+    app = Starlette(routes=[_route(receiver, row) for row in routes.ROUTES], lifespan=lifespan)
     app.state.receiver = receiver
     return app
 
 
-def _routes(receiver: Receiver) -> list[BaseRoute]:
-    async def events(web: WebRequest) -> Response:
-        stream = web.path_params["stream"]
-        wait_s = receiver.admission.enter(stream)
+def _route(receiver: Receiver, row: routes.RouteRow) -> Route:
+    async def plain(web: WebRequest) -> Response:
+        path: dict[str, str] = dict(web.path_params)
+        return await _answer(receiver, web, lambda request: row.work(receiver, request, path), row.most_bytes)
+
+    async def admitted(web: WebRequest) -> Response:
+        wait_s = receiver.admission.enter(web.path_params["stream"])
         if wait_s is not None:
             problem = Problem(OVERLOAD, f"too many registers at once; come back in {wait_s} s", status=503)
             return _problem(receiver, problem, {"Retry-After": str(wait_s)})
         try:
-            return await answer(receiver, web, lambda request: receiver.events(stream, request))
+            return await plain(web)
         finally:
             receiver.admission.leave()
 
-    async def state(web: WebRequest) -> Response:
-        return await answer(receiver, web, lambda request: receiver.state(web.path_params["stream"], request))
-
-    async def health(web: WebRequest) -> Response:
-        return await answer(receiver, web, lambda request: receiver.health(web.path_params["stream"], request))
-
-    return [
-        Route("/v1/streams/{stream}/events", events, methods=["POST"]),
-        Route("/v1/streams/{stream}", state, methods=["GET"]),
-        Route("/v1/streams/{stream}/health", health, methods=["POST"]),
-    ]
+    return Route(row.path, admitted if row.admitted else plain, methods=[row.method])
 
 
-async def answer(receiver: Receiver, web: WebRequest, work: Work, most_bytes: int = MAX_CODED_BYTES) -> Response:
+async def _answer(receiver: Receiver, web: WebRequest, work: Handler, most_bytes: int) -> Response:
     """Reads the body within its bound, does the work in a thread, and turns every outcome into an answer."""
     payload = await _body(web, most_bytes)
     if payload is None:
         return _problem(receiver, Problem(TOO_LARGE, f"the body has more than {most_bytes} bytes", status=413), {"Connection": "close"})
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in web.scope["headers"]]
-    request = Request(web.method, _target_uri(receiver, web), headers, payload, receiver.now_ms())
+    peer = web.client.host if web.client else ""
+    request = Request(web.method, _target_uri(receiver, web), headers, payload, receiver.now_ms(), peer)
     try:
         done = await asyncio.get_running_loop().run_in_executor(receiver.threads, work, request)
     except Refusal as refused:
@@ -92,11 +88,12 @@ async def _body(web: WebRequest, most_bytes: int) -> bytes | None:
     parts: list[bytes] = []
     size = 0
     try:
-        async for part in web.stream():
-            size += len(part)
-            if size > most_bytes:
-                return None
-            parts.append(part)
+        async with aclosing(web.stream()) as stream:
+            async for part in stream:
+                size += len(part)
+                if size > most_bytes:
+                    return None
+                parts.append(part)
     except ClientDisconnect:
         return None
     return b"".join(parts)

@@ -17,6 +17,18 @@ from posagent.errors import CloudUnavailable, PortTaken
 START_S = 10.0
 
 
+def bind(host: str, port: int) -> socket.socket:
+    """A listening address that is ours, before anything else is opened. Raises PortTaken."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as trouble:
+        listener.close()
+        raise PortTaken(f"receiver: {host}:{port} cannot be used ({trouble.strerror}); choose another port") from trouble
+    return listener
+
+
 class _Server(uvicorn.Server):
     """Leaves the host program's signal handlers alone and says when it is ready."""
 
@@ -44,13 +56,7 @@ class EmbeddedReceiver:
 
     def start(self, directory: Path, port: int = 0) -> str:
         """Serves until `stop`; the address, such as ``http://127.0.0.1:8940``. ``port`` 0: any free one. Raises PortTaken, StorageError."""
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", port))
-        except OSError as trouble:
-            listener.close()
-            raise PortTaken(f"receiver: port {port} of 127.0.0.1 is taken ({trouble.strerror}); choose another port") from trouble
+        listener = bind("127.0.0.1", port)
         try:
             app = make_app(f"sqlite:///{directory / 'receiver.db'}", self._settings)
         except BaseException:

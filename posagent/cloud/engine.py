@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from posagent.cloud.schema import Table
@@ -44,6 +45,9 @@ class Engine(Protocol):
 
     def read(self, body: Callable[[Work], T]) -> T:
         """Runs ``body`` in a transaction that writes nothing."""
+
+    def backup(self, target: Path) -> None:
+        """Writes a whole, consistent copy, also while the receiver runs. Raises StorageError."""
 
     def close(self) -> None:
         """Gives every connection back."""

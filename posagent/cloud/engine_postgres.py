@@ -9,6 +9,7 @@ import random
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -127,6 +128,9 @@ class PostgresEngine:
 
     def read(self, body: Callable[[_PostgresWork], T]) -> T:
         return self.write(body)
+
+    def backup(self, target: Path) -> None:
+        raise StorageError(f"receiver database {self._shown}: use pg_dump or pg_basebackup (docs/receiver.md), not {target}")
 
     def close(self) -> None:
         with self._guard:

@@ -138,9 +138,11 @@ class SqliteEngine:
                 connection.execute("ROLLBACK")
 
     def backup(self, target: Path) -> None:
-        """Writes a whole, consistent copy while the receiver runs."""
         with self._turn:
-            self._writer.execute("VACUUM INTO ?", (str(target),))
+            try:
+                self._writer.execute("VACUUM INTO ?", (str(target),))
+            except sqlite3.Error as trouble:
+                raise StorageError(f"receiver database {self._path}: no copy at {target}: {trouble}") from trouble
 
     def close(self) -> None:
         with self._turn:

@@ -23,7 +23,7 @@ ENTRIES_NEVER = frozenset(  # types whose entries, if any came, would be a mista
 )
 
 _TEXT = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,200}")  # neither PostgreSQL nor a page can hold NUL or a lone surrogate
-_NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
+NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 
 
 class _Reject(Exception):
@@ -131,7 +131,7 @@ def _place(event: Mapping[str, Any]) -> Place | None:
     words = source.split("/") if source else []
     pairs = dict(zip(words[1::2], words[2::2], strict=False)) if len(words) % 2 and words[0] == "" else {}
     found = [pairs.get(key, "") for key in ("t", "s", "r")]
-    return Place(*found) if all(_NAME.fullmatch(name) for name in found) else None
+    return Place(*found) if all(NAME.fullmatch(name) for name in found) else None
 
 
 def _member(event: Mapping[str, Any], data: Mapping[str, Any]) -> str | None:
@@ -148,7 +148,7 @@ def _entries(raw: object, kind: str, member: str | None) -> tuple[tuple[str, int
     sums: dict[str, int] = {}
     for one in raw:
         account, delta = (one.get("account"), one.get("delta")) if isinstance(one, dict) else (None, None)
-        if not isinstance(account, str) or not _NAME.fullmatch(account) or type(delta) is not int:
+        if not isinstance(account, str) or not NAME.fullmatch(account) or type(delta) is not int:
             raise _Reject("malformed: an entry is not {account, delta}")
         if abs(delta) > MAX_DELTA:
             raise _Reject(f"amount out of range: {account} {delta}")

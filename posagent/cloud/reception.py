@@ -55,6 +55,7 @@ class Request:
     headers: Sequence[tuple[str, str]]
     payload: bytes
     now_ms: int
+    peer: str = ""  # address of the other end of the connection
 
     def fields(self) -> dict[str, str]:
         """The headers by name. Raises WireError when one that may stand only once stands twice: two readers could then disagree."""

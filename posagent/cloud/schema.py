@@ -147,17 +147,27 @@ PUBLISHED = Table(  # program files and member snapshots, per store ("*": every 
         "tenant": "text",
         "kind": "text",
         "store": "text",
-        "version": "int",
+        "version": "int",  # strictly increasing per company and kind, over all stores
         "body": "bytes",
         "signature": "bytes",
         "published_ms": "int",
     },
-    ("tenant", "kind", "store", "version"),
+    ("tenant", "kind", "version", "store"),
 )
 MEMBER = Table(
     "member",
-    {"tenant": "text", "member": "text", "status": "text", "rank": "text?", "birth_month": "int?", "flags": "text", "changed_ms": "int"},
+    {
+        "tenant": "text",
+        "member": "text",  # the token that events carry
+        "number_hash": "text",  # keyed hash of the number that is scanned; the number itself is not kept
+        "status": "text",
+        "rank": "text?",
+        "birth_month": "int?",
+        "flags": "text",
+        "changed_ms": "int",
+    },
     ("tenant", "member"),
+    indexes={"member_number": "(tenant, number_hash)"},
 )
 META = Table("meta", {"name": "text", "value": "text"}, ("name",))
 

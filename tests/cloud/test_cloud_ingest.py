@@ -251,7 +251,7 @@ def test_state_and_health_tell_each_other_how_far_they_are(cloud, register):
     assert cloud.call("POST", register.path + "/health", [("Content-Type", "application/json")], said).status == 200
     rows = cloud.receiver.engine.read(lambda work: work.rows("SELECT pending, oldest_pending_ms FROM stream"))
     assert rows == [(7, int(cloud.clock.now * 1000) - 60_000)]
-    for bad in (b"[1]", b"{", b"\xff", b'{"x":' + b"[" * 100_000, b'{"x": "' + b"x" * 20_000 + b'"}'):
+    for bad in (b"[1]", b"{", b"\xff", b'{"x":' + b"[" * 10_000, b'{"x": "' + b"x" * 20_000 + b'"}'):
         assert cloud.call("POST", register.path + "/health", [], bad).status == 400
 
 

@@ -1,0 +1,212 @@
+"""Owns head office's requests: who may make them, and the JSON that tools use. People use `posagent.cloud.pages` on the same functions.
+
+Without tokens only this machine may ask (the address of the peer and the Host header both say so, against DNS rebinding). With tokens each
+company has its own; it sees and decides nothing of another company.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from hmac import compare_digest
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.responses import Response
+
+from offline_queue.answers import Problem
+from offline_queue.errors import WireError
+from offline_queue.wire import FORBIDDEN, FRAMING, PROBLEMS
+from posagent.cloud import enrol, office, publish, reception
+from posagent.cloud.engine import Work
+from posagent.cloud.ingest import Refusal
+from posagent.cloud.reading import NAME, Place
+from posagent.cloud.receiver import Receiver
+from posagent.cloud.reception import Request
+from posagent.errors import ProgramError
+
+COOKIE = "posagent_office"
+_LOCAL = {"127.0.0.1", "localhost", "::1"}
+NOT_FOUND = PROBLEMS + "not-found"
+
+
+def allowed(receiver: Receiver, request: Request, fields: Mapping[str, str]) -> str | None:
+    """The company that the asker may see; "" for all (this machine, no tokens); None: nobody that we know."""
+    tokens = receiver.settings.office_tokens
+    if not tokens:
+        host = urlsplit(f"//{fields.get('host', '')}").hostname
+        return "" if request.peer in _LOCAL and host in _LOCAL else None
+    shown = fields.get("authorization", "").removeprefix("Bearer ").strip() or _cookie(fields)
+    for tenant, token in tokens.items():
+        if token and compare_digest(shown.encode(), token.encode()):
+            return tenant
+    return None
+
+
+def from_own_page(fields: Mapping[str, str]) -> bool:
+    """Whether a change may come from a page: browsers say where a form stood; programs say nothing."""
+    origin = fields.get("origin")
+    return origin is None or urlsplit(origin).netloc == fields.get("host", "")
+
+
+def office_company(receiver: Receiver, request: Request) -> str:
+    """The company that this request is about: the token's, or ``?tenant=``, or the only one there is. Raises Refusal."""
+    fields = request_fields(request)
+    company = allowed(receiver, request, fields)
+    if company is None:
+        raise Refusal(Problem(FORBIDDEN, "head office only: send Authorization: Bearer TOKEN, or ask from this machine", status=403))
+    if request.method != "GET" and not from_own_page(fields):
+        raise Refusal(Problem(FORBIDDEN, "this change came from another site's page", status=403))
+    if company:
+        return company
+    asked = query(request).get("tenant")
+    if asked:
+        return asked
+    known = receiver.engine.read(office.companies)
+    return known[0] if known else ""
+
+
+def request_fields(request: Request) -> dict[str, str]:
+    """The request's headers. Raises Refusal."""
+    try:
+        return request.fields()
+    except WireError as trouble:
+        raise reception.refusal(trouble) from None
+
+
+def query(request: Request) -> dict[str, str]:
+    """The last value of every query parameter."""
+    return {name: values[-1] for name, values in parse_qs(urlsplit(request.target_uri).query, max_num_fields=20).items()}
+
+
+def json_body(request: Request) -> dict[str, Any]:
+    """The body as one JSON object. Raises Refusal."""
+    try:
+        found = json.loads(request.payload)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise Refusal(Problem(FRAMING, "the body is one JSON object", status=400))
+    return found
+
+
+def as_json(value: object, status: int = 200) -> Response:
+    """An answer for tools."""
+    return Response(json.dumps(value, ensure_ascii=False), status, media_type="application/json")
+
+
+# ---------------------------------------------------------------- one function per route: (receiver, request, company, path) -> Response
+
+Office = Callable[[Receiver, Request, str, Mapping[str, str]], Response]
+
+
+def list_stores(receiver: Receiver, _request: Request, company: str, _path: Mapping[str, str]) -> Response:
+    """GET /v1/stores."""
+    return as_json({"company": company, "registers": office.rows_of(receiver.engine.read(lambda work: office.registers(work, company)))})
+
+
+def put_store(receiver: Receiver, request: Request, company: str, path: Mapping[str, str]) -> Response:
+    """PUT /v1/stores/{store}: its brand and name."""
+    body = json_body(request)
+    brand, name = body.get("brand"), body.get("name")
+    if not isinstance(name, str) or not 0 < len(name) <= 200 or not (brand is None or isinstance(brand, str)):
+        raise Refusal(Problem(FRAMING, "a store has a name and, where wanted, a brand", status=400))
+
+    def change(work: Work) -> None:
+        if brand:
+            work.run("INSERT INTO brand (tenant, brand, name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", company, brand, brand)
+        work.run(
+            "INSERT INTO store (tenant, store, brand, name) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (tenant, store) DO UPDATE SET brand = excluded.brand, name = excluded.name",
+            company, path["store"], brand, name,
+        )  # fmt: skip
+
+    receiver.engine.write(change)
+    return as_json({"store": path["store"], "brand": brand, "name": name})
+
+
+def show_member(receiver: Receiver, _request: Request, company: str, path: Mapping[str, str]) -> Response:
+    """GET /v1/members/{token}: balances and the newest events."""
+    balances, rows = receiver.engine.read(lambda work: office.ledger(work, company, path["token"]))
+    if not balances and not rows:
+        raise Refusal(Problem(NOT_FOUND, "nothing was ever recorded for this member", status=404))
+    return as_json({"member": path["token"], "balances": balances, "ledger": office.rows_of(rows)})
+
+
+def add_member(receiver: Receiver, request: Request, company: str, _path: Mapping[str, str]) -> Response:
+    """POST /v1/members."""
+    body = json_body(request)
+    trouble = receiver.engine.write(lambda work: office.register_member(work, company, body, request.now_ms))
+    if trouble:
+        raise Refusal(Problem(FRAMING, trouble, status=400))
+    return as_json({"member": body["token"]}, 201)
+
+
+def list_cases(receiver: Receiver, _request: Request, company: str, _path: Mapping[str, str]) -> Response:
+    """GET /v1/conflicts."""
+    return as_json({"conflicts": office.rows_of(receiver.engine.read(lambda work: office.cases(work, company)))})
+
+
+def decide(receiver: Receiver, request: Request, company: str, path: Mapping[str, str]) -> Response:
+    """POST /v1/conflicts/{id}/decide {"decision": "apply" | "dismiss", "by": "…"}."""
+    body = json_body(request)
+    trouble = close_case(receiver, company, path["case"], body.get("decision"), body.get("by"))
+    if trouble:
+        raise Refusal(Problem(PROBLEMS + "not-decided", trouble, status=409))
+    return as_json({"case": path["case"], "decision": body["decision"]})
+
+
+def close_case(receiver: Receiver, company: str, case: str, decision: object, by: object) -> str:
+    """See `posagent.cloud.office.decide`."""
+    if not isinstance(by, str) or not 0 < len(by.strip()) <= 64 or not by.isprintable():
+        return "say who decides"
+    now = receiver.server_time()
+    if decision == "apply":
+        return receiver.engine.write(lambda work: office.decide(work, company, case, "apply", by.strip(), now))
+    if decision == "dismiss":
+        return receiver.engine.write(lambda work: office.decide(work, company, case, "dismiss", by.strip(), now))
+    return "the decision is apply or dismiss"
+
+
+def new_code(receiver: Receiver, request: Request, company: str, _path: Mapping[str, str]) -> Response:
+    """POST /v1/enrolments {"store", "register"}: a one-time code."""
+    body = json_body(request)
+    place = checked_place(company, body.get("store"), body.get("register"))
+    code = receiver.engine.write(lambda work: enrol.new_code(work, place, request.now_ms))
+    return as_json({"code": code, "store": place.store, "register": place.register, "valid_hours": enrol.VALID_MS // 3_600_000}, 201)
+
+
+def checked_place(company: str, store: object, register: object) -> Place:
+    """Raises Refusal unless all three are plain names."""
+    names = (company, store, register)
+    if not all(isinstance(name, str) and NAME.fullmatch(name) for name in names):
+        raise Refusal(Problem(FRAMING, "company, store and register are names of letters, digits and ._@- (at most 64)", status=400))
+    return Place(company, str(store), str(register))
+
+
+def revoke(receiver: Receiver, request: Request, company: str, path: Mapping[str, str]) -> Response:
+    """POST /v1/devices/{device}/revoke."""
+    if not receiver.engine.write(lambda work: enrol.revoke(work, company, path["device"], request.now_ms)):
+        raise Refusal(Problem(NOT_FOUND, "there is no such register", status=404))
+    return as_json({"device_id": path["device"], "revoked": True})
+
+
+def put_program(receiver: Receiver, request: Request, company: str, path: Mapping[str, str]) -> Response:
+    """PUT /v1/programs/{store}: a program file (TOML) for one store, or for ``*``."""
+    try:
+        text = request.payload.decode("utf-8")
+        version = receiver.engine.write(lambda work: publish.publish_program(work, company, path["store"], text, request.now_ms))
+    except UnicodeDecodeError:
+        raise Refusal(Problem(FRAMING, "a program file is UTF-8", status=400)) from None
+    except ProgramError as trouble:
+        raise Refusal(Problem(PROBLEMS + "program", str(trouble), status=409)) from None
+    return as_json({"store": path["store"], "version": version}, 201)
+
+
+def _cookie(fields: Mapping[str, str]) -> str:
+    try:
+        found = SimpleCookie(fields.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return ""
+    return found.value if found else ""

@@ -1,0 +1,137 @@
+"""Owns what goes down to the stores: program files and member snapshots, with strictly increasing versions and an Ed25519 signature.
+
+The signature stands over ``posagent/KIND/1\\nCOMPANY\\nVERSION\\n`` followed by the body, so that neither kind, company nor version can be
+swapped under it. A register applies only what is newer than what it has, and keeps the last good one.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hmac import new as new_hmac
+from typing import Any, Literal
+
+from offline_queue.wire import b64
+from posagent.cloud import schema
+from posagent.cloud.engine import Work
+from posagent.cloud.reading import Place
+from posagent.errors import ProgramError
+
+Kind = Literal["program", "snapshot"]
+EVERY_STORE = "*"
+SNAPSHOT_AGE_MS = 15 * 60 * 1000
+WHOLE_COMPANY = 50_000  # members; above it a store's snapshot holds only those who were seen there
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One version. ``signature`` has 64 bytes."""
+
+    version: int
+    body: bytes
+    signature: bytes
+
+
+def signed_text(kind: Kind, tenant: str, version: int, body: bytes) -> bytes:
+    """What the signature stands over."""
+    return f"posagent/{kind}/1\n{tenant}\n{version}\n".encode() + body
+
+
+def signature_header(published: Published) -> str:
+    """The value of Posagent-Signature."""
+    return f"ed25519={b64(published.signature)}"
+
+
+def public_key(work: Work) -> bytes:
+    """The key that registers verify with (32 bytes)."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return Ed25519PrivateKey.from_private_bytes(_secret(work, "signing_key")).public_key().public_bytes_raw()
+
+
+def member_key(work: Work, tenant: str) -> bytes:
+    """The company's key for the hashes of member numbers (32 bytes)."""
+    return _secret(work, f"member_key:{tenant}")
+
+
+def number_hash(key: bytes, number: str) -> str:
+    """What stands for a member's number in events and snapshots: 32 hex digits of HMAC-SHA256, as the register makes it."""
+    return new_hmac(key, number.encode(), "sha256").hexdigest()[:32]
+
+
+def publish_program(work: Work, tenant: str, store: str, text: str, now_ms: int) -> int:
+    """Hands a program file down to a store, or to ``*``. Raises ProgramError when it cannot be read or its version is not newer."""
+    from posagent.loyalty.program import read_program
+
+    program, problems = read_program(text)
+    if problems:
+        raise ProgramError("the program file cannot be published", [str(one) for one in problems])
+    _publish(work, "program", tenant, store, program.version, text.encode(), now_ms)
+    return program.version
+
+
+def latest(work: Work, kind: Kind, tenant: str, store: str) -> Published | None:
+    """What a register of that store gets: the newest of its own and of every store's."""
+    rows = work.rows(
+        "SELECT version, body, signature FROM published WHERE tenant = ? AND kind = ? AND store IN (?, ?) ORDER BY version DESC LIMIT 1",
+        tenant, kind, store, EVERY_STORE,
+    )  # fmt: skip
+    return Published(rows[0][0], bytes(rows[0][1]), bytes(rows[0][2])) if rows else None
+
+
+def snapshot(work: Work, place: Place, now_ms: int) -> Published:
+    """The store's members as the receiver knows them; made anew when the last one is a quarter of an hour old."""
+    rows = work.rows(
+        "SELECT max(published_ms) FROM published WHERE tenant = ? AND kind = 'snapshot' AND store = ?", place.tenant, place.store
+    )
+    if rows[0][0] is None or rows[0][0] <= now_ms - SNAPSHOT_AGE_MS:
+        work.run("DELETE FROM published WHERE tenant = ? AND kind = 'snapshot' AND store = ?", place.tenant, place.store)
+        body = json.dumps(_members(work, place, now_ms), ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+        _publish(work, "snapshot", place.tenant, place.store, now_ms, body, now_ms)
+    found = latest(work, "snapshot", place.tenant, place.store)
+    if found is None:
+        raise ProgramError(f"store {place.store}: no member snapshot could be made")
+    return found
+
+
+def _publish(work: Work, kind: Kind, tenant: str, store: str, version: int, body: bytes, now_ms: int) -> None:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    if kind == "program":
+        newest = work.rows("SELECT max(version) FROM published WHERE tenant = ? AND kind = ?", tenant, kind)[0][0]
+        if newest is not None and version <= newest:
+            raise ProgramError(f"version {version} is not newer than {newest}, which was published already; raise program.version")
+    key = Ed25519PrivateKey.from_private_bytes(_secret(work, "signing_key"))
+    work.insert(schema.PUBLISHED, [(tenant, kind, store, version, body, key.sign(signed_text(kind, tenant, version, body)), now_ms)])
+
+
+def _members(work: Work, place: Place, now_ms: int) -> dict[str, Any]:
+    """The file that `posagent.members` reads. A member's balance includes what was granted to the number before it was registered."""
+    count = work.rows("SELECT count(*) FROM member WHERE tenant = ?", place.tenant)[0][0]
+    here = ""
+    values: list[object] = [place.tenant]
+    if count > WHOLE_COMPANY:
+        here = " AND member IN (SELECT member FROM event WHERE tenant = ? AND store = ? AND member IS NOT NULL)"
+        values += [place.tenant, place.store]
+    members: dict[str, Any] = {}
+    by_token: dict[str, dict[str, Any]] = {}
+    for token, hashed, status, rank, birth_month, flags in work.rows(
+        f"SELECT member, number_hash, status, rank, birth_month, flags FROM member WHERE tenant = ?{here}", *values  # noqa: S608 - ours
+    ):
+        one = {"token": token, "status": status, "flags": json.loads(flags), "balances": {}, "coupons": []}
+        one |= {key: value for key, value in (("rank", rank), ("birth_month", birth_month)) if value is not None}
+        members[hashed] = by_token[token] = by_token[f"?{hashed}"] = one
+    for member, account, amount in work.rows("SELECT member, account, amount FROM balance WHERE tenant = ?", place.tenant):
+        if member in by_token:
+            balances = by_token[member]["balances"]
+            balances[account] = balances.get(account, 0) + amount
+    as_of = datetime.fromtimestamp(now_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return {"as_of": as_of, "members": members}
+
+
+def _secret(work: Work, name: str) -> bytes:
+    """32 random bytes that are made at their first use."""
+    work.run("INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING", name, secrets.token_hex(32))
+    return bytes.fromhex(work.rows("SELECT value FROM meta WHERE name = ?", name)[0][0])
