@@ -11,6 +11,8 @@ from posagent.errors import PosagentError
 
 # command -> (module, one line). A command that is not there yet is not listed.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "program": ("posagent.cli.program", "check, explain, try, show and replay the loyalty rules"),
+    "devices": ("posagent.cli.devices", "what is plugged in, who holds it, what to paste into the settings; learn, calibrate, probe"),
     "demo": ("posagent.cli.demo", "the whole counter on virtual devices, to play with or as one scripted day"),
     "run": ("posagent.cli.run", "the agent, in the foreground, as systemd starts it"),
     "check-config": ("posagent.cli.check_config", "every problem of the settings and the program file, without touching a device"),

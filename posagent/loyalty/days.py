@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
@@ -30,7 +29,13 @@ def business_date(at: datetime, day_start: str | int = 0) -> date:
 
 def month_end(day: date) -> date:
     """The last day of the month."""
-    return day.replace(day=monthrange(day.year, day.month)[1])
+    return day.replace(day=_days_in(day.year, day.month))
+
+
+def _days_in(year: int, month: int) -> int:
+    if month == 2:
+        return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
+    return 30 if month in (4, 6, 9, 11) else 31
 
 
 def add_months(day: date, months: int) -> date:
@@ -39,7 +44,7 @@ def add_months(day: date, months: int) -> date:
     year, month = divmod(index, 12)
     if not 1 <= year <= 9999:
         raise OutOfRange("range", f"there is no date {months} months from {day}")
-    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+    return date(year, month + 1, min(day.day, _days_in(year, month + 1)))
 
 
 def add_days(day: date, count: int) -> date:
@@ -131,4 +136,4 @@ def _anniversary(month_day: str, year: int) -> date:
     if not found:
         raise OutOfRange("range", f'a day of the year is written like "09-16", not {month_day!r}')
     month, day = int(found[1]), int(found[2])
-    return date(year, month, min(day, monthrange(year, month)[1]))
+    return date(year, month, min(day, _days_in(year, month)))
