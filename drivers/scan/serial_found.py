@@ -34,6 +34,6 @@ def _found(node: Node) -> Found:
         note = known.advice
     else:
         title = f"{name} (serial port)"
-        note = "not known as a scanner: use it only if one is on this cable; `posagent scan probe` finds speed and format"
+        note = "not known as a scanner: use it only if one is on this cable; `posagent devices --probe PORT` finds its speed and format"
     settings = {"driver": "serial", "port": node.link, "baud": 115200 if node.path.name.startswith("ttyACM") else 9600}
     return Found("serial", "scanner", title, str(node.path), node.selector, held_by(str(node.path)), note, settings)

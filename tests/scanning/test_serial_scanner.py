@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -98,12 +99,22 @@ def test_a_file_is_not_a_port(settings: Any, tmp_path: Any) -> None:
 
 
 def test_bytes_that_the_line_marks_as_damaged_spoil_their_scan(cable: Any, settings: Any) -> None:
-    scanner = opened(cable, settings)
-    scanner._marks = serial_port.ParityMarks()  # a pty has no parity: its marks are played to us as the kernel writes them
-    cable.send(b"49012\xff\x00\x3334567894\r4912345678904\r")
+    scanner = opened(cable, settings, format="7E1")
+    line, kernel = os.pipe()  # a pty has no parity errors: the kernel's marks are played to the driver
+    scanner._descriptor = line
+    os.write(kernel, b"49012\xff\x00\x3334567894\r4912345678904\r")
     first, second = scanner.read(2)
     assert (first.quality, first.reason) == ("corrupt", serial_port.BAD_BYTE)
     assert second.text == "4912345678904"
+    scanner.close()
+    os.close(line)
+    os.close(kernel)
+
+
+def test_a_byte_of_all_ones_is_no_mark(cable: Any, settings: Any) -> None:
+    scanner = opened(cable, settings, encoding="latin-1")
+    cable.send(b"ab\xffcd\r")  # the terminal layer of the pty doubles it, as PARMRK asks
+    assert [scan.text for scan in scanner.read(2)] == ["abÿcd"]
     scanner.close()
 
 
