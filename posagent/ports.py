@@ -137,6 +137,7 @@ class Ticket:
     mark: str
     attempt: int  # 1, 2, …
     slip: Slip  # already carries 再発行 when this is copy 2 or later
+    void_first: bool = False  # an interrupted attempt may have left paper hanging: void it, cut it off, then begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,7 @@ class Evidence:
     bytes_handed: int  # 0: certainly nothing was printed
     cut_before: int | None  # the printer's lifetime cutter counter; None: it has none
     checkpoint: int  # last process id that came back: 0 none, 1 header, 2 body, 3 code, 4 cut
+    witness: str = ""  # what was put into the printer's RAM before the first byte: still there, so the power never failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +157,17 @@ class Outcome:
 
     ``printed``       on paper and cut, with its certainty
     ``held``          nothing was sent; ``reason`` as in PrinterStatus.holds
-    ``not_printed``   provably not on paper as a whole slip (what there is of it has been voided): may be sent again unmarked
-    ``unknown``       may or may not be on paper
+    ``not_printed``   provably not on paper as a whole slip: may be sent again unmarked (with ``void_first`` where bytes had been handed)
+    ``unknown``       may or may not be on paper; while ``waiting`` is set the printer still has it (no paper, cover open): ask again
+    ``refused``       cannot be printed on this printer at all, now or later; ``reason`` says which part and why
     """
 
-    state: Literal["printed", "held", "not_printed", "unknown"]
+    state: Literal["printed", "held", "not_printed", "unknown", "refused"]
     certainty: Certainty | None = None
     reason: str = ""
     evidence: Evidence | None = None
+    waiting: bool = False
+    warnings: tuple[str, ...] = ()  # what was printed otherwise than the slip asked (a character set as 〓, a code in another form)
 
 
 class Printer(Protocol):
@@ -178,10 +183,20 @@ class Printer(Protocol):
         handed over: the caller commits it durably before it returns."""
 
     def resolve(self, ticket: Ticket, before: Evidence, timeout_s: float) -> Outcome:
-        """After a lost link or a restart: finds out what became of an attempt from the printer's own witnesses. Prints at most a void line."""
+        """Finds out what became of an attempt from the printer's own witnesses, after a lost link, a restart or a time-out. Sends nothing
+        that prints; an attempt that this same object began and that only waits (for paper, for a slow line) goes on."""
 
     def close(self) -> None:
         """Releases the device. Never raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A slip as it would come out of a printer with these settings."""
+
+    png: bytes
+    stream: bytes  # what would be sent, without the questions in between
+    warnings: tuple[str, ...] = ()
 
 
 # ---------------------------------------------------------------- displays and drawers
@@ -251,3 +266,4 @@ class Driver:
     open: Callable[[str, Options], Device]  # (the device's name in messages, its settings)
     find: Callable[[], Iterable[Found]] = tuple
     home: Home = "agent"
+    preview: Callable[[Slip, Options], Preview] | None = None  # printers: draws a slip without a printer; ValueError: it cannot be printed

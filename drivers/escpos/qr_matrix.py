@@ -1,0 +1,176 @@
+"""Owns QR codes as matrices: byte mode, error correction M, versions 1 to 15, by ISO/IEC 18004. Used for previews and picture printing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from drivers.escpos.paper import Unprintable
+
+# Version: check words a block, then (blocks, data words) as in ISO/IEC 18004 table 9, column M.
+_BLOCKS = {
+    1: (10, ((1, 16),)), 2: (16, ((1, 28),)), 3: (26, ((1, 44),)), 4: (18, ((2, 32),)), 5: (24, ((2, 43),)), 6: (16, ((4, 27),)),
+    7: (18, ((4, 31),)), 8: (22, ((2, 38), (2, 39))), 9: (22, ((3, 36), (2, 37))), 10: (26, ((4, 43), (1, 44))), 11: (30, ((1, 50), (4, 51))),
+    12: (22, ((6, 36), (2, 37))), 13: (22, ((8, 37), (1, 38))), 14: (24, ((4, 40), (5, 41))), 15: (24, ((5, 41), (5, 42))),
+}  # fmt: skip
+_ALIGN = {1: (), 2: (6, 18), 3: (6, 22), 4: (6, 26), 5: (6, 30), 6: (6, 34), 7: (6, 22, 38), 8: (6, 24, 42), 9: (6, 26, 46), 10: (6, 28, 50),
+          11: (6, 30, 54), 12: (6, 32, 58), 13: (6, 34, 62), 14: (6, 26, 46, 66), 15: (6, 26, 48, 70)}  # fmt: skip
+_EXP = [1] * 512
+for _n in range(1, 512):
+    _EXP[_n] = (_EXP[_n - 1] << 1) ^ (0x11D if _EXP[_n - 1] & 0x80 else 0)
+_LOG = {_EXP[_n]: _n for _n in range(255)}
+
+Matrix = list[list[int]]
+"""Rows of modules, 1 black, without the quiet zone."""
+
+
+def modules_of(value: str) -> int:
+    """Modules along one side, without the quiet zone. Raises Unprintable when the value is too long."""
+    return 17 + 4 * _version(len(value.encode()))
+
+
+def matrix(value: str) -> Matrix:
+    """The code of a text in UTF-8."""
+    body = value.encode()
+    version = _version(len(body))
+    side = 17 + 4 * version
+    fixed = _frame(version)
+    bits = iter(_bits(body, version))
+    plain = [[0 if cell is None else cell for cell in row] for row in fixed]
+    for x, y in _path(side):
+        if fixed[y][x] is None:
+            plain[y][x] = next(bits, 0)
+    candidates = []
+    for mask in range(8):
+        masked = [[cell ^ (fixed[y][x] is None and _masks(mask, x, y)) for x, cell in enumerate(row)] for y, row in enumerate(plain)]
+        _write_format(masked, mask)
+        candidates.append(masked)
+    return min(candidates, key=_penalty)
+
+
+def _version(count: int) -> int:
+    for version, (_, groups) in _BLOCKS.items():
+        if count + (2 if version < 10 else 3) <= sum(n * words for n, words in groups):
+            return version
+    raise Unprintable(f"the QR code would hold {count} bytes; at most 409 fit")
+
+
+def _frame(version: int) -> list[list[int | None]]:
+    """Everything that is the same for every value of this version; None where data goes. Format bits are 0 here."""
+    side = 17 + 4 * version
+    grid: list[list[int | None]] = [[None] * side for _ in range(side)]
+    for n in range(side):
+        grid[6][n] = grid[n][6] = 1 - n % 2
+    for cy in _ALIGN[version]:
+        for cx in _ALIGN[version]:
+            if (cx, cy) not in {(6, 6), (6, side - 7), (side - 7, 6)}:
+                _square(grid, cx, cy, 2)
+    for cx, cy in ((3, 3), (side - 4, 3), (3, side - 4)):
+        _square(grid, cx, cy, 4)
+    for n in range(9):
+        for x, y in ((8, n), (n, 8)):
+            grid[y][x] = grid[y][x] if grid[y][x] is not None and 6 in {x, y} else 0
+    for n in range(8):
+        grid[8][side - 1 - n] = grid[side - 1 - n][8] = 0
+    grid[side - 8][8] = 1
+    if version >= 7:
+        bits = version << 12 | _remainder(version << 12, 0x1F25)
+        for n in range(18):
+            grid[n // 3][side - 11 + n % 3] = grid[side - 11 + n % 3][n // 3] = bits >> n & 1
+    return grid
+
+
+def _square(grid: list[list[int | None]], cx: int, cy: int, radius: int) -> None:
+    """A finder pattern (radius 4, with its separator) or an alignment pattern (radius 2)."""
+    light = {2: {1}, 4: {2, 4}}[radius]
+    for y in range(max(cy - radius, 0), min(cy + radius + 1, len(grid))):
+        for x in range(max(cx - radius, 0), min(cx + radius + 1, len(grid))):
+            grid[y][x] = int(max(abs(x - cx), abs(y - cy)) not in light)
+
+
+def _path(side: int) -> Iterator[tuple[int, int]]:
+    """Two columns at a time from the right, up and down in turn, stepping over the vertical timing pattern."""
+    up = True
+    for right in (*range(side - 1, 6, -2), 5, 3, 1):
+        for n in range(side):
+            y = side - 1 - n if up else n
+            yield right, y
+            yield right - 1, y
+        up = not up
+
+
+def _bits(body: bytes, version: int) -> Iterator[int]:
+    check_words, groups = _BLOCKS[version]
+    room = sum(n * words for n, words in groups)
+    counted = 1 if version < 10 else 2  # bytes of the length field
+    # The mode takes half a byte: everything after it is shifted by four bits, and the terminator fills the last byte.
+    stream = int.from_bytes(bytes([0b0100]) + len(body).to_bytes(counted, "big") + body, "big") << 4
+    words = stream.to_bytes(len(body) + counted + 2, "big")[1:]
+    words = words[:room] + bytes((0xEC, 0x11)[n % 2] for n in range(room - len(words)))
+    blocks = []
+    for count, size in groups:
+        for _ in range(count):
+            blocks.append(words[:size])
+            words = words[size:]
+    checks = [_check(block, check_words) for block in blocks]
+    for rows in (blocks, checks):
+        for n in range(max(map(len, rows))):
+            for row in rows:
+                if n < len(row):
+                    yield from (row[n] >> bit & 1 for bit in range(7, -1, -1))
+
+
+def _check(block: bytes, count: int) -> bytes:
+    """Reed-Solomon check words over GF(256), generator roots 1, α, α² …"""
+    generator = [1]
+    for n in range(count):
+        generator = [a ^ (_EXP[(_LOG[b] + n) % 255] if b else 0) for a, b in zip([*generator, 0], [0, *generator], strict=True)]
+    rest = [*block, *[0] * count]
+    for n in range(len(block)):
+        if lead := rest[n]:
+            for at, factor in enumerate(generator):
+                if factor:
+                    rest[n + at] ^= _EXP[_LOG[factor] + _LOG[lead]]
+    return bytes(rest[len(block) :])
+
+
+def _remainder(value: int, divisor: int) -> int:
+    while value.bit_length() >= divisor.bit_length():
+        value ^= divisor << (value.bit_length() - divisor.bit_length())
+    return value
+
+
+def _masks(mask: int, x: int, y: int) -> bool:
+    return (
+        (x + y) % 2, y % 2, x % 3, (x + y) % 3, (x // 3 + y // 2) % 2, x * y % 2 + x * y % 3, (x * y % 2 + x * y % 3) % 2,
+        ((x + y) % 2 + x * y % 3) % 2,
+    )[mask] == 0  # fmt: skip
+
+
+def _write_format(grid: Matrix, mask: int) -> None:
+    side = len(grid)
+    bits = (mask << 10 | _remainder(mask << 10, 0x537)) ^ 0x5412  # level M is 00
+    for n in range(15):
+        bit = bits >> n & 1
+        grid[n if n < 6 else n + 1 if n < 8 else side - 15 + n][8] = bit
+        grid[8][side - 1 - n if n < 8 else 7 if n == 8 else 14 - n] = bit
+
+
+def _penalty(grid: Matrix) -> int:
+    score = 0
+    for lines in (grid, list(map(list, zip(*grid, strict=True)))):
+        for line in lines:
+            text = "".join("01"[cell] for cell in line)
+            run = 1
+            for before, after in zip(text, text[1:] + "x", strict=True):
+                if before == after:
+                    run += 1
+                else:
+                    score += run - 2 if run >= 5 else 0
+                    run = 1
+            score += 40 * sum(text.startswith(("10111010000", "00001011101"), n) for n in range(len(text)))
+    for above, below in pairwise(grid):
+        for n in range(len(grid) - 1):
+            score += 3 * (above[n] == above[n + 1] == below[n] == below[n + 1])
+    dark = sum(map(sum, grid)) * 20 // len(grid) ** 2
+    return score + 10 * min(abs(dark - 10), abs(dark + 1 - 10))
