@@ -6,6 +6,7 @@ beep, print or say OK. The cloud lane is a cursor over the events, the print lan
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sqlite3
 import threading
@@ -14,10 +15,11 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
-from offline_queue.errors import EventRefused, JournalClosed
+from offline_queue.errors import EventRefused, JournalClosed, JournalError
 from offline_queue.events import Health, NewEvent, NewJob, Prepared, Stored, prepare
 from offline_queue.lock import DirectoryLock
 from offline_queue.reader import JournalReader
+from offline_queue.schema import set_meta
 from offline_queue.startup import Started, start, verify_rest
 from offline_queue.writer import Writer
 
@@ -140,3 +142,5 @@ class Journal:
             text = f"{self.path}: event {damage.seq} {damage.reason}; restart posagent, which repairs the journal"
             _log.error("journal damaged: %s", text)
             self._writer.note("chain", text)
+            with contextlib.suppress(JournalError):  # the note stands; the next start then looks by itself, if left uncleanly
+                self.transact(lambda conn: set_meta(conn, {"doubt": text})).result(5)

@@ -12,7 +12,17 @@ from pathlib import Path
 from typing import Final
 
 from offline_queue import salvage
-from offline_queue.database import DATABASE, connect, connect_read_only, grow_reserve, in_transaction, opening_error, prepare_file, quick_check
+from offline_queue.database import (
+    DATABASE,
+    checkpoint,
+    connect,
+    connect_read_only,
+    grow_reserve,
+    in_transaction,
+    opening_error,
+    prepare_file,
+    quick_check,
+)
 from offline_queue.errors import JournalDamaged, JournalForeign
 from offline_queue.ledger import Head, now_text
 from offline_queue.lock import sync_directory
@@ -69,12 +79,14 @@ def start(directory: Path, source: str, reserve_mb: int) -> Started:
                 set_meta(inside, {"source": source, "reserve_mb": reserve_mb})
             if not clean and not wal_there:
                 rotate(inside, "the -wal file vanished")
+            inside.execute("DELETE FROM meta WHERE k = 'doubt'")
             set_meta(inside, {"boot_id": boot, "clean": 0, "started_at": now_text()})
 
         in_transaction(conn, begin)
         if not clean and not wal_there:
             findings.append(_vanished(path))
             notes["wal-vanished"] = findings[-1]
+        checkpoint(conn)  # so that the file itself says "in use": a -wal that vanishes is then noticed
         if fresh:
             grow_reserve(conn, reserve_mb)
             sync_directory(directory)
@@ -153,11 +165,12 @@ def _first_doubt(conn: sqlite3.Connection, path: Path, source: str) -> str:
     if not belongs:
         return ""  # the very first start was interrupted
     clean = meta_int(values, "clean") == 1
-    if not clean and path.stat().st_size <= CHECKED_BYTES:
+    suspected = "doubt" in values  # the check beside the last run found something
+    if suspected or (not clean and path.stat().st_size <= CHECKED_BYTES):
         complaints = quick_check(conn)
         if complaints:
             return complaints[0]
-    found = verify(conn, tail_start(conn, TAIL_CLEAN if clean else TAIL_UNCLEAN))
+    found = verify(conn, floor_start(conn) if suspected else tail_start(conn, TAIL_CLEAN if clean else TAIL_UNCLEAN))
     return "" if found is None else f"event {found.seq} {found.reason}"
 
 
