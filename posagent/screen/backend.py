@@ -24,9 +24,10 @@ class DeviceStatus(TypedDict, total=False):
     kind: str  # posagent.ports.Kind
     driver: str
     state: DeviceState
-    as_of: str | None  # RFC 3339, last success; None: never yet
+    as_of: int | None  # seconds since the last success; None: never yet
     stale: bool
-    code: str | None  # of posagent.messages, where somebody should act
+    code: str | None  # of posagent.messages, where somebody should act; "" or None: all is well
+    detail: str  # English, for technicians
 
 
 class QueueStatus(TypedDict, total=False):

@@ -90,13 +90,13 @@ class Streams:
                 await page.write("".join(_frame("page", _json(shown_event(event)), seq) for seq, event in batch))
             if len(batch) >= BATCH:
                 continue
-            for number, notice in await ask(backend.notices, noticed):
-                noticed = number
-                await page.write(_frame("notice", _json(shown_notice(notice))))
             status = _json(shown_status(backend, await ask(backend.status), after))
             if status != told:
                 told = status
                 await page.write(_frame("status", status))
+            for number, notice in await ask(backend.notices, noticed):
+                noticed = number
+                await page.write(_frame("notice", _json(shown_notice(notice))))
             if not live:
                 live = True
                 await page.write(_frame("live", _json({"seq": after})))

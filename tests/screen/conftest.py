@@ -32,8 +32,8 @@ class Counter:
             "code": None,
             "values": {},
             "devices": [
-                {"name": "front scanner", "kind": "scanner", "driver": "serial", "state": "ready", "as_of": AT, "stale": False, "code": None},
-                {"name": "front printer", "kind": "printer", "driver": "network", "state": "ready", "as_of": AT, "stale": False, "code": None},
+                {"name": "front scanner", "kind": "scanner", "driver": "serial", "state": "ready", "as_of": 2, "stale": False, "code": None},
+                {"name": "front printer", "kind": "printer", "driver": "network", "state": "ready", "as_of": 2, "stale": False, "code": None},
             ],
             "queue": {"pending": 0, "oldest_s": None, "link": "online"},
             "open": None,
@@ -218,3 +218,8 @@ def server(counter: Counter) -> Iterator[ScreenServer]:
 @pytest.fixture
 def serve() -> Any:
     return serving
+
+
+@pytest.fixture
+def picture() -> bytes:
+    return png(384, 600)

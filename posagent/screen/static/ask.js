@@ -1,0 +1,35 @@
+// Owns requests that change something: one key for each wish, sent again under that key until there is an answer.
+
+const ANSWER_MS = 5000;
+const WAITS_MS = [500, 1000, 2000, 4000, 8000];
+const KEPT = "posagent.pending";
+
+export const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+// {ok, answer} or {ok: false, problem}; problem is null when there was no answer at all.
+export async function post(path, body, { key = newKey(), onWaiting = () => {} } = {}) {
+  for (const wait of [...WAITS_MS, null]) {
+    try {
+      const response = await fetch(path, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", "Idempotency-Key": key },
+        body: JSON.stringify(body),
+        signal: AbortSignal.timeout(ANSWER_MS),
+      });
+      const answer = await response.json();
+      if (response.ok) return { ok: true, answer };
+      if (response.status < 500) return { ok: false, problem: answer };
+      if (wait === null) return { ok: false, problem: answer };
+    } catch {
+      // no connection, no answer in time, or half an answer: it may have been done; the same key makes asking again safe
+      if (wait === null) return { ok: false, problem: null };
+    }
+    onWaiting();
+    await new Promise((done) => setTimeout(done, wait));
+  }
+}
+
+// A sale outlives the page: after a reload it is sent again under its key.
+export const keep = (sale) => sessionStorage.setItem(KEPT, JSON.stringify(sale));
+export const forget = () => sessionStorage.removeItem(KEPT);
+export const kept = () => JSON.parse(sessionStorage.getItem(KEPT) ?? "null");

@@ -1,0 +1,310 @@
+// Owns the page: what is shown when, and what keys and touches do.
+
+import * as ask from "./ask.js";
+import * as sales from "./sales.js";
+import * as sound from "./sound.js";
+import { byId, el, isMild, said, showDevices, showStage } from "./stage.js";
+import { Stream } from "./stream.js";
+import { choose, current, number, t, yen } from "./words.js";
+
+const LARGE_YEN = 100_000; // asks once more
+const LONGEST_AMOUNT = 7; // digits; longer is a member number
+const AWAY_MS = 120_000; // after a break of the line, what happened so lately is still worth the stage
+const FIRST_EVENTS = 2000;
+
+let status = null;
+let live = false;
+let shown = { kind: "idle" };
+let lastSlip = null;
+let confirmed = "";
+let sending = false;
+
+// ---------------------------------------------------------------- what the agent tells
+
+const stream = new Stream({
+  async begin() {
+    const response = await fetch("/v1/status", { signal: AbortSignal.timeout(5000) });
+    if (!response.ok) throw new Error("line");
+    const found = await response.json();
+    if (!localStorage.getItem("posagent.language")) choose(found.language);
+    takeStatus(found);
+    return Math.max(found.shift_start_seq, found.last_seq - FIRST_EVENTS, 0);
+  },
+  page(event) {
+    sales.take(event);
+    if (event.kind === "slip") lastSlip = event.job ?? lastSlip;
+    if (event.kind === "granted" || event.kind === "voided") {
+      if (live) stage({ kind: event.kind, fact: event }, event.points || event.kind === "voided" ? "good" : null);
+      else if (document.body.dataset.link !== "starting" && Date.now() - Date.parse(event.at) < AWAY_MS) shown = { kind: event.kind, fact: event };
+    }
+    if (live) draw();
+  },
+  notice(notice) {
+    if (!notice.message || (status?.level === "action" && status.code === notice.message.code)) return; // the banner says it already
+    stage({ kind: "trouble", fact: notice }, isMild(notice.message.code) ? null : "bad");
+  },
+  status: takeStatus,
+  live() {
+    live = true;
+    document.body.dataset.link = "on";
+    resendKept();
+    draw();
+  },
+  reset() {
+    sales.clear();
+  },
+  lost() {
+    live = false;
+    document.body.dataset.link = document.body.dataset.link === "starting" ? "starting" : "lost";
+    draw();
+  },
+});
+
+function takeStatus(found) {
+  const before = status;
+  status = found;
+  const { open } = found;
+  const changed = JSON.stringify(open) !== JSON.stringify(before?.open ?? null);
+  if (changed && open) shown = { kind: open.member ? "wait_amount" : "wait_member" };
+  else if (changed && shown.kind.startsWith("wait")) shown = { kind: "idle" };
+  if (changed && open) byId("spoken").textContent = said(shown);
+  if (found.level === "action" && found.message && found.code !== before?.code && before) {
+    byId("alarm").textContent = `${found.message[current()].title}. ${found.message[current()].todo}`;
+    sound.play("bad");
+  }
+  draw();
+}
+
+function stage(next, tone) {
+  shown = next;
+  byId(next.kind === "trouble" ? "alarm" : "spoken").textContent = said(next);
+  if (tone) sound.play(tone);
+  draw();
+}
+
+// ---------------------------------------------------------------- drawing
+
+function draw() {
+  if (status) {
+    byId("store").textContent = status.store_name;
+    byId("register").textContent = status.register_name;
+    showDevices(status);
+  }
+  const lost = document.body.dataset.link === "lost";
+  const level = lost ? "action" : (status?.level ?? "ok");
+  document.body.dataset.level = level;
+  byId("level").querySelector("span").textContent = lost ? t("lost") : document.body.dataset.link === "starting" ? t("starting") : t(level);
+  const message = lost ? sales.LOST : status?.message;
+  byId("banner").hidden = !message || (level === "ok" && !lost);
+  if (message) {
+    byId("banner").querySelector(".code").textContent = message.code;
+    byId("banner").querySelector("strong").textContent = message[current()].title;
+    byId("banner").querySelector("span").textContent = message[current()].todo;
+  }
+  showStage(shown, status?.open);
+  drawWords();
+  drawQuestion();
+  sales.show();
+  sales.fill();
+}
+
+function drawWords() {
+  document.querySelector("label[for=amount]").textContent = t("entry");
+  byId("unit").textContent = t("unit");
+  byId("submit").textContent = t("submit");
+  byId("pad").textContent = t("keypad");
+  byId("language").textContent = t("other_language");
+  byId("language").lang = current() === "ja" ? "en" : "ja";
+  byId("sound").textContent = t(`sound_${sound.state()}`);
+  for (const key of byId("keypad").querySelectorAll("[data-word]")) key.textContent = t(key.dataset.word);
+}
+
+function drawQuestion() {
+  const question = status?.questions?.[0];
+  byId("question").hidden = !question;
+  if (question) {
+    byId("question-title").textContent = t("question");
+    byId("question").querySelector("p").textContent = question.member ? t("question_sub", question.member) : "";
+    for (const answer of byId("question").querySelectorAll("button")) answer.textContent = t(answer.dataset.answer);
+  }
+  const job = question?.job ?? lastSlip;
+  byId("slip").hidden = !job || byId("slip").dataset.failed === job;
+  byId("slip-title").textContent = t("slip");
+  byId("slip-open").setAttribute("aria-label", t("enlarge"));
+  const picture = byId("slip-picture");
+  picture.alt = t("slip_alt");
+  const address = job ? `/v1/slips/${encodeURIComponent(job)}.png` : "";
+  if (job && picture.getAttribute("src") !== address) picture.src = address;
+}
+
+// ---------------------------------------------------------------- the typed amount
+
+function note(text, bad = false) {
+  byId("entry-note").textContent = text;
+  byId("entry").classList.toggle("bad", bad);
+}
+
+// Full-width digits (an input method left on) count as digits; separators and a yen sign do not count.
+const plain = (text) => text.normalize("NFKC").replace(/[\s,¥\\円]/g, "");
+
+// 4980 reads as 4,980 while it is typed at the end of the field.
+function group() {
+  const field = byId("amount");
+  const text = plain(field.value);
+  if (/^\d+$/.test(text) && text.length <= LONGEST_AMOUNT && field.selectionStart === field.value.length) field.value = number(Number(text));
+  else if (/^[\d,]+$/.test(field.value) && text.length > LONGEST_AMOUNT) field.value = text;
+}
+
+async function submit(event) {
+  event.preventDefault();
+  const text = plain(byId("amount").value);
+  if (sending || !text) return;
+  if (/^\d+$/.test(text) && text.length <= LONGEST_AMOUNT) {
+    const total = Number(text);
+    if (!total) return note(t("not_a_number"), true);
+    if (total > LARGE_YEN && confirmed !== text) {
+      confirmed = text;
+      return note(t("confirm", number(total)));
+    }
+    await sendSale({ key: ask.newKey(), body: { total, source: "typed" } });
+  } else if (/^[\x21-\x7e]{8,}$/.test(text)) {
+    await send("/v1/scans", { text }, ask.newKey());
+  } else note(t("not_a_number"), true);
+}
+
+async function sendSale(sale) {
+  ask.keep(sale);
+  const sure = await send("/v1/sales", sale.body, sale.key);
+  if (sure) ask.forget();
+}
+
+// True when there is an answer, good or bad; without one the sale is kept for the next try.
+async function send(path, body, key) {
+  sending = true;
+  byId("entry").classList.add("sending");
+  note(t("sending"));
+  const result = await ask.post(path, body, { key, onWaiting: () => note(t("resending")) });
+  sending = false;
+  byId("entry").classList.remove("sending");
+  confirmed = "";
+  if (result.ok || result.problem?.status < 500) byId("amount").value = "";
+  note(result.ok && path === "/v1/scans" ? t("sent_code") : "");
+  if (!result.ok) {
+    const problem = result.problem ?? sales.LOST;
+    stage({ kind: "trouble", fact: { message: problem } }, "bad");
+  }
+  byId("amount").focus();
+  return result.ok || (result.problem !== null && result.problem.status < 500);
+}
+
+function resendKept() {
+  const sale = ask.kept();
+  if (sale && !sending) sendSale(sale);
+}
+
+// ---------------------------------------------------------------- keys and touches
+
+function press(key) {
+  const field = byId("amount");
+  if (key === "clear") field.value = "";
+  else if (key === "back") field.value = plain(field.value).slice(0, -1);
+  else field.value += key;
+  field.setSelectionRange(field.value.length, field.value.length);
+  field.dispatchEvent(new Event("input"));
+}
+
+function buildKeypad() {
+  const digit = (key) => el("button", { type: "button", class: key === "0" ? "wide" : "", onclick: () => press(key) }, key);
+  const word = (key) => el("button", { type: "button", class: "small", "data-word": key, onclick: () => press(key) });
+  const enter = el("button", { type: "submit", form: "entry", class: "primary", "data-word": "submit" });
+  byId("keypad").replaceChildren(..."789".split("").map(digit), word("back"), ..."456".split("").map(digit), word("clear"), ..."123".split("").map(digit), enter,
+    digit("0"), digit("00"));
+}
+
+function showKeypad(on) {
+  byId("keypad").hidden = !on;
+  document.body.classList.toggle("padded", on);
+  byId("pad").setAttribute("aria-expanded", String(on));
+  byId("amount").inputMode = on ? "none" : "numeric"; // ours instead of the tablet's own, which would cover the page
+}
+
+function keys(event) {
+  if (document.querySelector("dialog[open]") || event.ctrlKey || event.altKey || event.metaKey) return;
+  const field = byId("amount");
+  if (event.key === "Escape") {
+    field.value = "";
+    confirmed = "";
+    note("");
+    if (shown.kind === "trouble" || shown.kind === "granted" || shown.kind === "voided") shown = { kind: restKind() };
+    field.focus();
+    draw();
+  } else if (event.key === "F2") {
+    event.preventDefault();
+    byId("sales").querySelector("button")?.focus();
+  } else if (/^[0-9]$/.test(event.key) && document.activeElement !== field) {
+    field.focus(); // the digit then lands in it
+  }
+}
+
+const restKind = () => (status?.open ? (status.open.member ? "wait_amount" : "wait_member") : "idle");
+
+async function answer(event) {
+  const button = event.target.closest("[data-answer]");
+  const question = status?.questions?.[0];
+  if (!button || !question) return;
+  const body = { came_out: button.dataset.answer === "yes" };
+  const result = await ask.post(`/v1/print/${encodeURIComponent(question.job)}/answer`, body);
+  if (!result.ok) stage({ kind: "trouble", fact: { message: result.problem ?? sales.LOST } }, "bad");
+  byId("amount").focus();
+}
+
+function wire() {
+  buildKeypad();
+  byId("entry").addEventListener("submit", submit);
+  byId("amount").addEventListener("input", () => {
+    confirmed = "";
+    note("");
+    group();
+  });
+  byId("pad").addEventListener("click", () => showKeypad(byId("keypad").hidden));
+  byId("language").addEventListener("click", () => {
+    choose(current() === "ja" ? "en" : "ja");
+    localStorage.setItem("posagent.language", current());
+    draw();
+  });
+  byId("sound").addEventListener("click", async () => {
+    sound.toggle();
+    await sound.wake();
+    draw();
+  });
+  byId("question").addEventListener("click", answer);
+  byId("sales").addEventListener("keydown", sales.arrows);
+  byId("sale-void").addEventListener("click", sales.voidNow);
+  byId("sale").addEventListener("close", () => byId("amount").focus());
+  byId("slip-picture").addEventListener("error", () => {
+    byId("slip").dataset.failed = status?.questions?.[0]?.job ?? lastSlip ?? "";
+    draw();
+  });
+  byId("slip-open").addEventListener("click", () => {
+    const dialog = byId("big-slip");
+    dialog.querySelector("img").src = byId("slip-picture").src;
+    dialog.querySelector("img").alt = t("slip_alt");
+    dialog.querySelector("button").textContent = t("close");
+    dialog.showModal();
+  });
+  document.addEventListener("keydown", keys);
+  for (const kind of ["pointerdown", "keydown"]) {
+    document.addEventListener(kind, async () => {
+      await sound.wake();
+      drawWords();
+    }, { once: true });
+  }
+  showKeypad(matchMedia("(pointer: coarse)").matches);
+  const language = localStorage.getItem("posagent.language");
+  if (language) choose(language);
+  byId("amount").focus({ preventScroll: true });
+}
+
+wire();
+draw();
+stream.run();

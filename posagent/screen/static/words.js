@@ -1,0 +1,86 @@
+// Owns the page's own words. What a code means comes from the agent with the code.
+
+const WORDS = {
+  ja: {
+    ok: "正常", offline: "オフライン", action: "対応が必要", lost: "再接続中", starting: "接続中",
+    sound_on: "音 オン", sound_off: "音 オフ", sound_blocked: "音を出すには押す", other_language: "English",
+    member: "会員", amount: "金額", no_member: "未読取", no_amount: "未入力",
+    idle: "会員証を読み取ってください", idle_sub: "カードでもスマホの会員画面でも使えます",
+    wait_amount: "金額を待っています", wait_amount_sub: "レジから届きます。下に入力もできます",
+    wait_member: "会員証を読み取ってください", wait_member_sub: "金額は届いています",
+    granted: "ポイントを付けました", voided: "取り消しました", points: "ポイント", none_granted: "この会計に付くポイントはありません",
+    later: "ポイントは後で登録されます", balance: "残高", as_of: "時点", coupon: "クーポン", until: "まで", stamps: "スタンプ",
+    sale_of: "お買い上げ", entry: "金額を入力", unit: "円", submit: "決定", keypad: "数字キー", clear: "全消去", back: "訂正",
+    confirm: (yen) => `${yen} 円でよろしいですか？ もう一度「決定」を押してください`,
+    sending: "送信中…", resending: "答えを待っています。自動で送り直します（二重にはなりません）", sent_code: "会員番号として読み取りました",
+    not_a_number: "数字で入力してください", question: "クーポンは出ましたか？", question_sub: (who) => `${who} の分です。プリンタを見てください`,
+    yes: "出た", no: "出ていない", slip: "印刷したもの", slip_alt: "印刷したクーポンの画像", enlarge: "大きく見る", close: "閉じる",
+    history: "会計の履歴", totals: (n, points) => `${n} 件・${points} ポイント`, no_sales: "まだ会計がありません",
+    tag_voided: "取消", tag_offline: "後で登録", sale: "会計の内容", time: "時刻", why: "計算のしかた", void: "取り消す", void_now: "この会計を取り消す",
+    reason: "取り消す理由", operator: "担当者（任意）", choose_reason: "理由を選んでください",
+    returned: "返品", wrong_amount: "金額の間違い", wrong_member: "会員の間違い", test: "テスト", other: "その他",
+    scanner: "スキャナ", printer: "プリンタ", display: "表示器", drawer: "ドロア", sale_door: "レジ連携", head_office: "本部",
+    ready: "正常", held: "確認してください", gone: "つながっていません", opening: "準備中", unknown: "状態不明",
+    synced: "送信済み", pending: (n, age) => `未送信 ${n} 件${age ? `・最も古いもの ${age}` : ""}`, link_offline: "接続なし", link_unknown: "確認中",
+    stale: (age) => `${age}から応答なし`, second: "秒前", minute: "分前", hour: "時間前", day: "日前", todo: "対処", code: "番号",
+  },
+  en: {
+    ok: "OK", offline: "Offline", action: "Needs attention", lost: "Reconnecting", starting: "Connecting",
+    sound_on: "Sound on", sound_off: "Sound off", sound_blocked: "Press for sound", other_language: "日本語",
+    member: "Member", amount: "Amount", no_member: "not scanned", no_amount: "not entered",
+    idle: "Scan the member card", idle_sub: "A card or the member screen on a phone",
+    wait_amount: "Waiting for the amount", wait_amount_sub: "It comes from the till. You may also type it below",
+    wait_member: "Scan the member card", wait_member_sub: "The amount is here",
+    granted: "Points given", voided: "Voided", points: "points", none_granted: "This sale earns no points",
+    later: "Points are registered later", balance: "Balance", as_of: "as of", coupon: "Coupon", until: "until", stamps: "Stamps",
+    sale_of: "Sale", entry: "Enter the amount", unit: "yen", submit: "Enter", keypad: "Number keys", clear: "Clear", back: "Delete",
+    confirm: (yen) => `${yen} yen: is that right? Press Enter once more`,
+    sending: "Sending…", resending: "Waiting for an answer; it is sent again by itself (never counted twice)", sent_code: "Taken as a member number",
+    not_a_number: "Enter digits only", question: "Did the coupon come out?", question_sub: (who) => `It is for ${who}. Please look at the printer`,
+    yes: "It came out", no: "It did not", slip: "Printed slip", slip_alt: "Picture of the printed slip", enlarge: "Enlarge", close: "Close",
+    history: "Sales", totals: (n, points) => `${n} ${n === 1 ? "sale" : "sales"} · ${points} points`, no_sales: "No sales yet",
+    tag_voided: "void", tag_offline: "later", sale: "Sale", time: "Time", why: "How it was computed", void: "Void", void_now: "Void this sale",
+    reason: "Why is it voided?", operator: "Operator (optional)", choose_reason: "Choose a reason",
+    returned: "Returned", wrong_amount: "Wrong amount", wrong_member: "Wrong member", test: "Test", other: "Other",
+    scanner: "Scanner", printer: "Printer", display: "Display", drawer: "Drawer", sale_door: "Till link", head_office: "Head office",
+    ready: "OK", held: "needs a look", gone: "not connected", opening: "starting", unknown: "no status",
+    synced: "all sent", pending: (n, age) => `${n} to send${age ? `, oldest ${age}` : ""}`, link_offline: "no connection", link_unknown: "checking",
+    stale: (age) => `silent since ${age}`, second: " s ago", minute: " min ago", hour: " h ago", day: " days ago", todo: "What to do", code: "Code",
+  },
+};
+
+let language = document.documentElement.lang === "en" ? "en" : "ja";
+
+export const current = () => language;
+
+export function choose(name) {
+  language = name === "en" ? "en" : "ja";
+  document.documentElement.lang = language;
+}
+
+export const t = (name, ...values) => {
+  const word = WORDS[language][name];
+  return typeof word === "function" ? word(...values) : (word ?? name);
+};
+
+export const known = () => Object.keys(WORDS.ja);
+export const missing = () => [...Object.keys(WORDS.ja).filter((k) => !(k in WORDS.en)), ...Object.keys(WORDS.en).filter((k) => !(k in WORDS.ja))];
+
+export const number = (value) => value.toLocaleString("en-US");
+export const signed = (value) => (value < 0 ? "−" : "+") + number(Math.abs(value));
+export const yen = (value) => (value < 0 ? "−" : "") + "¥" + number(Math.abs(value));
+
+// The register's own clock, as it stands in the fact: no conversion, no surprise.
+export const clock = (at) => (at ?? "").slice(11, 16);
+export function clockOrDay(at) {
+  const today = new Date().toLocaleDateString("sv");
+  return (at ?? "").slice(0, 10) === today ? clock(at) : `${Number(at.slice(5, 7))}/${Number(at.slice(8, 10))} ${clock(at)}`;
+}
+
+export function age(seconds) {
+  const [n, unit] = seconds < 60 ? [seconds, "second"] : seconds < 3600 ? [seconds / 60, "minute"] : seconds < 172800 ? [seconds / 3600, "hour"] : [seconds / 86400, "day"];
+  return Math.floor(n) + t(unit);
+}
+
+// A text of the agent's that comes in both languages, or in one.
+export const either = (text) => (text && typeof text === "object" ? text[language] ?? text.ja ?? text.en ?? "" : text ?? "");
