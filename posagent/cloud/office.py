@@ -50,6 +50,7 @@ class LedgerRow:
     store: str
     register: str
     type: str | None
+    key: str | None  # the business key: businessdate/register/receipt/kind
     status: str
     entries: dict[str, int]
     problem: str | None
@@ -122,13 +123,13 @@ def ledger(work: Work, tenant: str, token: str) -> tuple[dict[str, int], list[Le
     ):
         balances[account] = balances.get(account, 0) + amount
     rows = work.rows(
-        "SELECT stream_id, seq, received_ms, occurred, store, register, type, status, body, problem, decided FROM event"  # noqa: S608 - marks only
+        "SELECT stream_id, seq, received_ms, occurred, store, register, type, idem, status, body, problem, decided FROM event"  # noqa: S608
         f" WHERE tenant = ? AND member IN ({marks}) AND member IS NOT NULL ORDER BY received_ms DESC, stream_id, seq DESC LIMIT {LEDGER_ROWS}",
         tenant, *names,
     )  # fmt: skip
     return balances, [
-        LedgerRow(f"{stream}:{seq}", received, occurred, store, register, kind, status, dict(_read(body).entries), problem, decided)
-        for stream, seq, received, occurred, store, register, kind, status, body, problem, decided in rows
+        LedgerRow(f"{stream}:{seq}", received, occurred, store, register, kind, key, status, dict(_read(body).entries), problem, decided)
+        for stream, seq, received, occurred, store, register, kind, key, status, body, problem, decided in rows
     ]
 
 
