@@ -6,11 +6,11 @@ Crockford's base 32: no I, L, O, U, and what is typed for them is understood.
 
 from __future__ import annotations
 
-import base64
 import secrets
 from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
+from typing import Any
 
 from posagent.cloud import schema
 from posagent.cloud.engine import Work
@@ -27,24 +27,24 @@ _HEARD = str.maketrans("ILOU", "110V")
 @dataclass(frozen=True, slots=True)
 class Enrolled:
     """What a register learns once. ``secret`` (32 bytes) signs its requests; ``member_key`` hashes member numbers alike in the whole company;
-    ``signing_key`` (Ed25519, public) proves programs and snapshots."""
+    ``file_key`` (name, Ed25519 public key) proves programs and snapshots."""
 
     device_id: str
     secret: bytes
     place: Place
     member_key: bytes
-    signing_key: bytes
+    file_key: tuple[str, bytes]
 
-    def fields(self) -> dict[str, str]:
+    def fields(self) -> dict[str, Any]:
         """As JSON, which is also the register's credentials file."""
         return {
-            "device_id": self.device_id,
-            "key": base64.b64encode(self.secret).decode(),
+            "device": self.device_id,
+            "key": self.secret.hex(),
             "company": self.place.tenant,
             "store": self.place.store,
             "register": self.place.register,
             "member_key": self.member_key.hex(),
-            "signing_key": self.signing_key.hex(),
+            "file_keys": {self.file_key[0]: self.file_key[1].hex()},
         }
 
 

@@ -58,8 +58,10 @@ SCHEMAS: dict[str, Any] = {
     "Health": _object("", "pending oldest_age_s", pending=_COUNT, oldest_age_s=_COUNT),
     "Time": _object("server_time"),
     "Code": _object("code"),
-    "Credentials": _object("device_id key company store register member_key signing_key server_time"),
-    "Snapshot": _object("as_of members", members={"type": "object", "additionalProperties": {"type": "object"}}),
+    "Credentials": _object(
+        "device key company store register member_key file_keys server_time",
+        file_keys={"type": "object", "additionalProperties": {"type": "string"}},
+    ),
     "Stores": _object(
         "company registers",
         registers=_list(

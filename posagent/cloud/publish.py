@@ -1,54 +1,34 @@
 """Owns what goes down to the stores: program files and member snapshots, with strictly increasing versions and an Ed25519 signature.
 
-The signature stands over ``posagent/KIND/1\\nCOMPANY\\nVERSION\\n`` followed by the body, so that neither kind, company nor version can be
-swapped under it. A register applies only what is newer than what it has, and keeps the last good one.
+Form and signature are `offline_queue.signed_file`'s. A register takes only what is newer than what it has, and keeps the last good one.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hmac import new as new_hmac
 from typing import Any, Literal
 
-from offline_queue.wire import b64
+from offline_queue.signed_file import SignedFile, sign_file
 from posagent.cloud import schema
 from posagent.cloud.engine import Work
 from posagent.cloud.reading import Place
 from posagent.errors import ProgramError
 
-Kind = Literal["program", "snapshot"]
+Kind = Literal["program", "members"]
 EVERY_STORE = "*"
 SNAPSHOT_AGE_MS = 15 * 60 * 1000
 WHOLE_COMPANY = 50_000  # members; above it a store's snapshot holds only those who were seen there
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """One version. ``signature`` has 64 bytes."""
-
-    version: int
-    body: bytes
-    signature: bytes
-
-
-def signed_text(kind: Kind, tenant: str, version: int, body: bytes) -> bytes:
-    """What the signature stands over."""
-    return f"posagent/{kind}/1\n{tenant}\n{version}\n".encode() + body
-
-
-def signature_header(published: Published) -> str:
-    """The value of Posagent-Signature."""
-    return f"ed25519={b64(published.signature)}"
-
-
-def public_key(work: Work) -> bytes:
-    """The key that registers verify with (32 bytes)."""
+def public_key(work: Work) -> tuple[str, bytes]:
+    """The key that registers verify with: its name, and 32 raw bytes."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    return Ed25519PrivateKey.from_private_bytes(_secret(work, "signing_key")).public_key().public_bytes_raw()
+    public = Ed25519PrivateKey.from_private_bytes(_secret(work, "signing_key")).public_key().public_bytes_raw()
+    return f"head-office-{public.hex()[:8]}", public
 
 
 def member_key(work: Work, tenant: str) -> bytes:
@@ -72,39 +52,40 @@ def publish_program(work: Work, tenant: str, store: str, text: str, now_ms: int)
     return program.version
 
 
-def latest(work: Work, kind: Kind, tenant: str, store: str) -> Published | None:
+def latest(work: Work, kind: Kind, tenant: str, store: str) -> SignedFile | None:
     """What a register of that store gets: the newest of its own and of every store's."""
     rows = work.rows(
         "SELECT version, body, signature FROM published WHERE tenant = ? AND kind = ? AND store IN (?, ?) ORDER BY version DESC LIMIT 1",
         tenant, kind, store, EVERY_STORE,
     )  # fmt: skip
-    return Published(rows[0][0], bytes(rows[0][1]), bytes(rows[0][2])) if rows else None
+    if not rows:
+        return None
+    version, body, signature = rows[0]
+    return SignedFile(kind, version, public_key(work)[0], bytes(signature), bytes(body))
 
 
-def snapshot(work: Work, place: Place, now_ms: int) -> Published:
+def members(work: Work, place: Place, now_ms: int) -> SignedFile:
     """The store's members as the receiver knows them; made anew when the last one is a quarter of an hour old."""
     rows = work.rows(
-        "SELECT max(published_ms) FROM published WHERE tenant = ? AND kind = 'snapshot' AND store = ?", place.tenant, place.store
+        "SELECT max(published_ms) FROM published WHERE tenant = ? AND kind = 'members' AND store = ?", place.tenant, place.store
     )
     if rows[0][0] is None or rows[0][0] <= now_ms - SNAPSHOT_AGE_MS:
-        work.run("DELETE FROM published WHERE tenant = ? AND kind = 'snapshot' AND store = ?", place.tenant, place.store)
+        work.run("DELETE FROM published WHERE tenant = ? AND kind = 'members' AND store = ?", place.tenant, place.store)
         body = json.dumps(_members(work, place, now_ms), ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
-        _publish(work, "snapshot", place.tenant, place.store, now_ms, body, now_ms)
-    found = latest(work, "snapshot", place.tenant, place.store)
+        _publish(work, "members", place.tenant, place.store, now_ms, body, now_ms)
+    found = latest(work, "members", place.tenant, place.store)
     if found is None:
         raise ProgramError(f"store {place.store}: no member snapshot could be made")
     return found
 
 
 def _publish(work: Work, kind: Kind, tenant: str, store: str, version: int, body: bytes, now_ms: int) -> None:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
     if kind == "program":
         newest = work.rows("SELECT max(version) FROM published WHERE tenant = ? AND kind = ?", tenant, kind)[0][0]
         if newest is not None and version <= newest:
             raise ProgramError(f"version {version} is not newer than {newest}, which was published already; raise program.version")
-    key = Ed25519PrivateKey.from_private_bytes(_secret(work, "signing_key"))
-    work.insert(schema.PUBLISHED, [(tenant, kind, store, version, body, key.sign(signed_text(kind, tenant, version, body)), now_ms)])
+    signed = sign_file(kind, version, body, public_key(work)[0], _secret(work, "signing_key"))
+    work.insert(schema.PUBLISHED, [(tenant, kind, store, version, body, signed.signature, now_ms)])
 
 
 def _members(work: Work, place: Place, now_ms: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,15 +13,18 @@ from urllib.parse import parse_qs, urlencode
 from starlette.responses import Response
 
 from offline_queue.answers import Problem
+from offline_queue.signed_file import SignedFile, headers_of
 from offline_queue.wire import FORBIDDEN, FRAMING
 from posagent.cloud import enrol, metrics, office, office_api, pages, publish
 from posagent.cloud.ingest import Refusal
 from posagent.cloud.office_api import Office
+from posagent.cloud.reading import Place
 from posagent.cloud.receiver import Receiver
 from posagent.cloud.reception import MAX_CODED_BYTES, Request
 
 Work = Callable[[Receiver, Request, Mapping[str, str]], "bytes | Response"]
 SMALL = 65_536
+_GZIP_FROM = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,33 +62,27 @@ def _enrol(receiver: Receiver, request: Request, _path: Mapping[str, str]) -> Re
     return office_api.as_json(done.fields() | {"server_time": receiver.server_time()})
 
 
-def _handed_down(kind: publish.Kind) -> Work:
-    def work(receiver: Receiver, request: Request, _path: Mapping[str, str]) -> Response:
-        fields, sender = receiver.sender(request)
-        place = sender.home
-        if place is None:  # registers need no key here: they say who they are
-            asked = office_api.query(request)
-            place = office_api.checked_place(asked.get("company", ""), asked.get("store"), asked.get("register"))
-        home = place
-        if kind == "snapshot":
-            found: publish.Published | None = receiver.engine.write(lambda work: publish.snapshot(work, home, request.now_ms))
-        else:
-            found = receiver.engine.read(lambda work: publish.latest(work, kind, home.tenant, home.store))
-        if found is None:
-            raise Refusal(Problem(office_api.NOT_FOUND, "nothing was published for this store yet", status=404))
-        etag = f'"v{found.version}"'
-        headers = {
-            "ETag": etag,
-            "Cache-Control": "no-cache",
-            "Posagent-Version": str(found.version),
-            "Posagent-Signature": publish.signature_header(found),
-            "Posagent-Company": home.tenant,
-        }
-        if etag in (one.strip() for one in fields.get("if-none-match", "").split(",")):
-            return Response(None, 304, headers)
-        return Response(found.body, 200, headers, "application/toml" if kind == "program" else "application/json")
-
-    return work
+def _file(receiver: Receiver, request: Request, path: Mapping[str, str]) -> Response:
+    fields, sender = receiver.sender(request)
+    # Where registers need no key nobody knows which one asks: it gets what is for every store of the only company.
+    home = sender.home or Place((receiver.engine.read(office.companies) or [""])[0], publish.EVERY_STORE, "")
+    match path["name"]:
+        case "members":
+            found: SignedFile | None = receiver.engine.write(lambda work: publish.members(work, home, request.now_ms))
+        case "program":
+            found = receiver.engine.write(lambda work: publish.latest(work, "program", home.tenant, home.store))
+        case _:
+            found = None
+    if found is None:
+        raise Refusal(Problem(office_api.NOT_FOUND, "nothing of this name was published for this store yet", status=404))
+    headers = headers_of(found) | {"Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+    if headers["ETag"] in (one.strip() for one in fields.get("if-none-match", "").split(",")):
+        return Response(None, 304, headers)
+    content = found.content
+    if "gzip" in fields.get("accept-encoding", "") and len(content) > _GZIP_FROM:
+        content = gzip.compress(content, 5, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return Response(content, 200, headers, "application/octet-stream")
 
 
 # ---------------------------------------------------------------- head office's pages
@@ -194,10 +192,8 @@ ROUTES: tuple[RouteRow, ...] = (
              refusals=(400, 401, 403, 404, 503)),
     RouteRow("POST", "/v1/enrol", "anyone", "A one-time code against a register's key, once", _enrol, request="Code", answer="Credentials",
              refusals=(400, 403, 503)),
-    RouteRow("GET", "/v1/config", "device", "The store's program file, signed; If-None-Match gives 304", _handed_down("program"),
-             answer="application/toml", refusals=(401, 403, 404, 503)),
-    RouteRow("GET", "/v1/snapshot", "device", "The store's members, signed; If-None-Match gives 304", _handed_down("snapshot"),
-             answer="Snapshot", refusals=(401, 403, 503)),
+    RouteRow("GET", "/v1/files/{name}", "device", "The store's program, or its members, signed; If-None-Match gives 304", _file,
+             answer="application/octet-stream", refusals=(401, 403, 404, 503)),
     RouteRow("GET", "/v1/stores", "office", "Registers with last contact and backlog", _office(office_api.list_stores), answer="Stores",
              refusals=(403,)),
     RouteRow("PUT", "/v1/stores/{store}", "office", "A store's brand and name", _office(office_api.put_store), request="Store", answer="Store",

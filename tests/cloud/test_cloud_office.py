@@ -7,14 +7,12 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from offline_queue.signature import Key, sign
-from offline_queue.wire import unb64
+from offline_queue.signed_file import FileShelf, from_answer
 from posagent.cli.cloud import read_tokens
 from posagent.cloud.audit import audit
 from posagent.cloud.openapi import SCHEMAS, text
-from posagent.cloud.publish import signed_text
 from posagent.cloud.receiver import Settings
 from posagent.errors import SettingsError
 from posagent.members import MemberDirectory
@@ -162,9 +160,7 @@ def enrolled(cloud, register="1", company="acme"):
 
 
 def keyed(credentials):
-    import base64
-
-    return Key(credentials["device_id"], base64.b64decode(credentials["key"]))
+    return Key(credentials["device"], bytes.fromhex(credentials["key"]))
 
 
 def now(cloud):
@@ -253,21 +249,20 @@ def pull(cloud, key, target, etag=""):
     return cloud.call("GET", target, list((headers | sign(key, "GET", f"http://localhost:8940{target}", headers, now(cloud))).items()))
 
 
-def test_programs_go_down_signed_with_growing_versions_and_an_etag(signed):
+def test_programs_go_down_signed_with_growing_versions_and_an_etag(signed, tmp_path):
     credentials, _ = enrolled(signed)
     key = keyed(credentials)
-    assert pull(signed, key, "/v1/config").status == 404
+    assert pull(signed, key, "/v1/files/program").status == 404
     assert signed.call("PUT", "/v1/programs/*?tenant=acme", [], PROGRAM.format(version=12).encode()).status == 201
-    reply = pull(signed, key, "/v1/config")
+    reply = pull(signed, key, "/v1/files/program")
     assert (reply.status, reply.headers["etag"]) == (200, '"v12"')
-    signature = unb64(reply.headers["posagent-signature"].removeprefix("ed25519="), 64)
-    public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(credentials["signing_key"]))
-    public.verify(signature, signed_text("program", "acme", 12, reply.body))
-    assert pull(signed, key, "/v1/config", '"v12"').status == 304
+    shelf = FileShelf(tmp_path, {name: bytes.fromhex(key) for name, key in credentials["file_keys"].items()})
+    assert shelf.keep(from_answer("program", reply.headers, reply.body))
+    assert pull(signed, key, "/v1/files/program", '"v12"').status == 304
     assert signed.call("PUT", "/v1/programs/0001?tenant=acme", [], PROGRAM.format(version=12).encode()).status == 409
     assert signed.call("PUT", "/v1/programs/0001?tenant=acme", [], PROGRAM.format(version=13).encode()).status == 201
     assert signed.call("PUT", "/v1/programs/9999?tenant=acme", [], PROGRAM.format(version=14).encode()).status == 201
-    assert pull(signed, key, "/v1/config", '"v12"').headers["etag"] == '"v13"'
+    assert pull(signed, key, "/v1/files/program", '"v12"').headers["etag"] == '"v13"'
     reply = signed.call("PUT", "/v1/programs/*?tenant=acme", [], b"[progam]\n\xff")
     assert reply.status == 400
     assert "progam" in signed.call("PUT", "/v1/programs/*?tenant=acme", [], b"[progam]\n").json()["title"]
@@ -285,15 +280,15 @@ def test_a_store_gets_its_members_as_the_agent_reads_them(signed, register, tmp_
     checked(post(signed, "/v1/members?tenant=acme", member), "MemberToken", 201)
     assert post(signed, "/v1/members?tenant=acme", member | {"token": "?x"}).status == 400
     assert post(signed, "/v1/members?tenant=acme", member | {"birth_month": 13}).status == 400
-    reply = pull(signed, register.key, "/v1/snapshot")
-    checked(reply, "Snapshot")
+    reply = pull(signed, register.key, "/v1/files/members")
+    assert reply.status == 200
     assert number.encode() not in reply.body
     (tmp_path / "members.json").write_bytes(reply.body)
     found = directory.find(number)
     assert (found.token, found.rank, found.birth_month, dict(found.balances)) == ("M1", "gold", 4, {"points": 37})
-    assert pull(signed, register.key, "/v1/snapshot", reply.headers["etag"]).status == 304
+    assert pull(signed, register.key, "/v1/files/members", reply.headers["etag"]).status == 304
     signed.clock.now += 16 * 60
-    later = pull(signed, register.key, "/v1/snapshot", reply.headers["etag"])
+    later = pull(signed, register.key, "/v1/files/members", reply.headers["etag"])
     assert later.status == 200
     assert int(later.headers["posagent-version"]) > int(reply.headers["posagent-version"])
     assert checked(signed.call("GET", "/v1/members/M1?tenant=acme"), "Ledger")["balances"] == {"points": 37}
