@@ -114,8 +114,7 @@ def _when(when: When, program: Program, say: Say) -> str:
     if when.store:
         parts.append(say("店舗", "in store ") + either.join(when.store))
     if when.weekday:
-        japanese = either.join(_DAYS_JA[day] + "曜" for day in when.weekday)
-        parts.append(say(japanese, "on " + either.join(_DAYS_EN[day] for day in when.weekday)))
+        parts.append(_weekdays(when.weekday, say))
     if when.hours:
         start, end = (f"{minute // 60:02d}:{minute % 60:02d}" for minute in when.hours)
         parts.append(say(f"{start}から{end}まで", f"from {start} to {end}"))
@@ -130,6 +129,14 @@ def _when(when: When, program: Program, say: Say) -> str:
     if when.tender:
         parts.append(say("支払い", "paid by ") + either.join(when.tender))
     return say("・", ", ").join(parts)
+
+
+def _weekdays(days: tuple[int, ...], say: Say) -> str:
+    """The days in words; three or more in a row as a span."""
+    row = sorted(set(days))
+    if len(row) > 2 and row == list(range(row[0], row[-1] + 1)):
+        return say(f"{_DAYS_JA[row[0]]}曜から{_DAYS_JA[row[-1]]}曜", f"{_DAYS_EN[row[0]]} to {_DAYS_EN[row[-1]]}")
+    return say("・".join(_DAYS_JA[day] for day in row) + "曜", "on " + " or ".join(_DAYS_EN[day] for day in row))
 
 
 def _condition(when: When, program: Program, say: Say) -> str:

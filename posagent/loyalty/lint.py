@@ -160,13 +160,19 @@ def gift_price(program: Program, coupon: CouponRule) -> int:
         for position, name in account.card.rewards if account.card else ():
             if name == coupon.id:
                 rules = [rule for rule in program.earn if rule.account == account.name and rule.on == "sale"]
-                prices += [_price_of_stamps(rule, position) for rule in rules if rule.formula != "nothing"]
+                prices += [_price_of_stamps(program, rule, position) for rule in rules if rule.formula != "nothing"]
     return max(min(prices, default=0), 100)
 
 
-def _price_of_stamps(rule: Earn, stamps: int) -> int:
+def _price_of_stamps(program: Program, rule: Earn, stamps: int) -> int:
+    """The least purchase for a number of stamps, boosts counted; for stamps per piece one receipt, as prices of pieces are not in the file."""
     if rule.formula == "visit":
-        return -(-stamps // rule.visit) * rule.when.min_amount
+        best: dict[str, int] = {}
+        for boost in program.boost:
+            if boost.account == rule.account:
+                extra = boost.add if boost.add is not None else rule.visit * ((boost.times or 1000) - 1000) // 1000
+                best[boost.group] = max(best.get(boost.group, 0), extra)
+        return -(-stamps // (rule.visit + sum(best.values()))) * rule.when.min_amount
     if rule.formula == "amount":
         return -(-stamps // rule.give) * rule.every
     return rule.when.min_amount
