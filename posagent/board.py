@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from posagent.ports import Kind
 
@@ -14,7 +14,6 @@ DeviceWord = Literal["opening", "ready", "held", "gone", "unknown"]
 unknown: it does not say how it is (a printer without status)."""
 
 STALE_AFTER_S = 30
-"""A loop that has not reported for so long is stale, whatever its last word was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +29,9 @@ class DeviceState:
     as_of_ns: int = 0  # monotonic: the last success, or the moment trouble was noticed
     beat_ns: int = 0  # monotonic: the last sign of life of the loop that owns it
 
-    def shown(self, now_ns: int) -> dict[str, Any]:
-        """For the page and the API. Ages in seconds."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "driver": self.driver,
-            "state": self.state,
-            "code": self.code,
-            "detail": self.detail,
-            "as_of": max(0, (now_ns - self.as_of_ns) // 1_000_000_000) if self.as_of_ns else None,
-            "stale": now_ns - self.beat_ns > STALE_AFTER_S * 1_000_000_000,
-        }
+    def is_stale(self, now_ns: int) -> bool:
+        """Whether the loop that owns it has been silent for too long, whatever its last word was."""
+        return now_ns - self.beat_ns > STALE_AFTER_S * 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +65,6 @@ class Board:
         self.devices = {**self.devices, name: replace(self.devices[name], beat_ns=time.monotonic_ns())}
 
     def worst(self) -> DeviceState | None:
-        """The device that needs a hand most, or None."""
-        troubled = [device for device in self.devices.values() if device.code]
+        """The device that needs a hand most, or None. A device that works with a remark (paper low) needs none yet."""
+        troubled = [device for device in self.devices.values() if device.code and device.state != "ready"]
         return min(troubled, key=lambda device: (device.state != "held", device.code), default=None)

@@ -14,6 +14,9 @@ from posagent.loyalty.days import business_date
 from posagent.loyalty.model import Coupon, Line, Member, Quote, Register, Sale
 from posagent.loyalty.records import plain
 from posagent.loyalty.rules import Program
+from posagent.loyalty.words import Language, explain
+
+LANGUAGES: tuple[Language, ...] = ("ja", "en")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,7 @@ def sale_granted(
     """Points for a sale, with what an auditor needs to compute them again. No item names: category, amount and tax only."""
     tail = f"{basket.key}/grant" if number == 1 else f"{basket.key}/grant/{number}"
     member = card.member
+    words = {lang: explain(quote, rules.program, lang) for lang in LANGUAGES} if rules.program else {}
     balance = {"value": member.balances.get("points", 0), "as_of": member.as_of.isoformat()} if member.as_of and member.balances else None
     return _draft(
         now, rules, ev.SALE_GRANTED, tail,
@@ -164,7 +168,7 @@ def sale_granted(
             "explain": plain(quote.explain),
             "unverified": member.status == "unverified",
         },
-        trace={"slips": [slip.serial for slip in slips], "stamps": stamps_of(quote, member, rules), "balance": balance},
+        trace={"slips": [slip.serial for slip in slips], "stamps": stamps_of(quote, member, rules), "balance": balance, "words": words},
     )  # fmt: skip
 
 
@@ -199,8 +203,8 @@ def stamps_of(quote: Quote, member: Member, rules: Rules) -> dict[str, int] | No
     """Where the member's stamp card stands after the grant, as far as the snapshot knows: {position, size, added}."""
     for account in rules.program.accounts if rules.program else ():
         added = quote.total(account.name)
-        if account.card and (added or account.name in member.balances):
-            count = member.balances.get(account.name, 0) + added
+        if account.card and account.name in member.balances:
+            count = member.balances[account.name] + added
             return {"position": count % account.card.size, "size": account.card.size, "added": added}
     return None
 

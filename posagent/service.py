@@ -45,7 +45,8 @@ def listening_sockets() -> list[socket.socket]:
     return [socket.socket(fileno=fd) for fd in range(3, 3 + count)]
 
 
-def on_signals(stop: Callable[[], None]) -> None:
-    """SIGTERM and SIGINT stop. The callback runs between two bytecodes of the main thread: it may only put into a queue."""
+def on_signals(stop: Callable[[], None], reload: Callable[[], None]) -> None:
+    """SIGTERM and SIGINT stop, SIGHUP reloads. They run between two bytecodes of the main thread: they may only put into a queue."""
     signal.signal(signal.SIGTERM, lambda *_: stop())
     signal.signal(signal.SIGINT, lambda *_: stop())
+    signal.signal(signal.SIGHUP, lambda *_: reload())

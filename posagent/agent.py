@@ -1,0 +1,355 @@
+"""Owns the running agent: its threads, the one inbox, the order of things, and the end. The only file that knows which threads there are.
+
+::
+
+    scanner threads, device processes ──┐                     ┌─► journal.put (waits for the disk)
+    print workers, cloud lane (reports) ┼─► inbox ─► dispatch ┤
+    HTTP server (Ask)                 ──┘     counter.step    └─► then: notices, page, customer display, answers
+
+The dispatcher runs in the main thread. Device trouble stays in the loop that owns the device; any other exception, in any thread, ends the
+process with exit code 70: systemd starts it again, and `posagent.counter.resume` goes on where the journal stands.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import secrets
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, assert_never
+
+from offline_queue.errors import JournalError, KeyConflict, QueueFull
+from offline_queue.events import NewEvent, NewJob, Stored
+from offline_queue.journal import Journal
+from posagent import counter, service
+from posagent.board import Board, DeviceState, Reported
+from posagent.checkout import Card, Now, Rules
+from posagent.counter import Answered, CodeSeen, Commit, Input, Reply, Scanned, Show, Tell, Ticked
+from posagent.device_loops import Alive, DisplayFeed, ScanRead
+from posagent.events import SALE_GRANTED, Draft, Source
+from posagent.loyalty.masking import mask_code
+from posagent.member_code import Ambiguous, Coupon, Member, Product, Refused, Rule, Staff, classify
+from posagent.members import MemberDirectory
+from posagent.ports import Kind
+
+_log = logging.getLogger(__name__)
+
+COMMIT_S = 10.0
+"""How long a put may take before it counts as failed. The disk may still finish it; the same business key then answers "duplicate"."""
+NOTICES = 100
+END_S = 3.0
+TICK_S = 1.0  # while a checkout is open
+IDLE_S = 10.0
+RESUME_EVENTS = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request from another thread: ``make`` builds the counter's input from the circumstances and the reply number."""
+
+    make: Callable[[Now, int], Input]
+    answer: Future[Reply]
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A code that was typed or read elsewhere; its answer is the code of what was told ("" when it was taken)."""
+
+    text: str
+    aim: str | None
+    answer: Future[str]
+
+
+@dataclass(frozen=True, slots=True)
+class NewRules:
+    """Another program is in force: compute with these from now on."""
+
+    rules: Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Something for the page from another thread."""
+
+    code: str
+    fields: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """SIGHUP: look at the files again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End in good order."""
+
+
+Item = ScanRead | Reported | Alive | Ask | Typed | NewRules | Say | Look | Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something passing for the page, numbered on its own."""
+
+    number: int
+    at: str
+    code: str
+    fields: dict[str, Any]
+
+
+class Agent:
+    """One register's counter, on an open journal. Built by `posagent.start`; `run` returns the exit code."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        rules: Rules,
+        codes: tuple[Rule, ...],
+        members: MemberDirectory,
+        board: Board,
+        *,
+        printer: str | None,
+        displays: tuple[DisplayFeed, ...],
+        offline: Callable[[], bool],
+        trace: dict[str, Any],
+    ) -> None:
+        self.journal, self.rules, self.codes, self.members, self.board = journal, rules, codes, members, board
+        self._printer, self._displays, self.is_offline, self.trace = printer, displays, offline, trace
+        self.inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
+        self.stopping = threading.Event()
+        self.look = threading.Event()
+        """Set when the program file should be looked at now."""
+        self.threads: list[threading.Thread] = []
+        self.closers: list[Callable[[], None]] = []
+        """Called at the end, before threads are waited for: what wakes a thread that no event wakes."""
+        self.critical: list[Callable[[], str]] = []
+        """Each returns why its lane is stuck, or "": the watchdog is fed only while all are well."""
+        self.notices: deque[Notice] = deque(maxlen=NOTICES)
+        self._noticed = 0
+        self._asked: dict[int, Future[Reply]] = {}
+        self._asks = 0
+        self._listeners: tuple[Callable[[], None], ...] = ()
+        self._bug: BaseException | None = None
+        self.state = counter.State()
+
+    # ------------------------------------------------------------ from any thread
+
+    def post(self, item: Item) -> None:
+        """Puts something into the inbox. Never blocks."""
+        self.inbox.put(item)
+
+    def listen(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Calls ``wake`` whenever something changed that a page may want to see. Returns how to stop."""
+        self._listeners = (*self._listeners, wake)
+
+        def forget() -> None:
+            self._listeners = tuple(other for other in self._listeners if other is not wake)
+
+        return forget
+
+    def wake_listeners(self, _seq: int = 0) -> None:
+        """Tells the pages that there is news; also called by the journal's writer after each commit."""
+        for wake in self._listeners:
+            wake()
+
+    def failed(self, bug: BaseException) -> None:
+        """An unknown exception in any thread: the process ends."""
+        self._bug = bug
+        self.stopping.set()
+        self.post(Stop())
+
+    # ------------------------------------------------------------ the dispatcher
+
+    def resume(self) -> None:
+        """Takes up the checkout where the journal stands."""
+        reader = self.journal.reader()
+        newest, _ = reader.head()
+        stored = [(event.type, event.id, event.data) for event in reader.events(max(0, newest - RESUME_EVENTS), RESUME_EVENTS)]
+        self.state = counter.resume(stored, self._now(), self.rules)
+
+    def run(self) -> int:
+        """Dispatches until stopped."""
+        service.on_signals(stop=lambda: self.post(Stop()), reload=lambda: self.post(Look()))
+        fed = 0.0
+        period = service.watchdog_period_s()
+        while not self.stopping.is_set():
+            waits = TICK_S if self.state.card or self.state.basket else IDLE_S
+            try:
+                item = self.inbox.get(timeout=min(waits, period or waits))
+            except queue.Empty:
+                self._feed(Ticked(self._now()))
+            else:
+                self._turn(item)
+            if period and time.monotonic() - fed >= period and not self.stuck():
+                service.notify(WATCHDOG="1", STATUS=self.status_line())
+                fed = time.monotonic()
+        return self._end()
+
+    def stuck(self) -> str:
+        """Which critical lane does not move, and why; "" when all do."""
+        return next((why for check in self.critical if (why := check())), "")
+
+    def status_line(self) -> str:
+        """One line for systemd: what works and what waits."""
+        devices = self.board.devices.values()
+        good = sum(device.state in {"ready", "unknown"} for device in devices)
+        worst = self.board.worst()
+        return f"{'DEGRADED' if worst else 'ok'} {good}/{len(devices)} devices" + (f", {worst.name} {worst.code}" if worst else "")
+
+    def _end(self) -> int:
+        service.notify(STOPPING="1")
+        self.stopping.set()
+        self.look.set()
+        for close in self.closers:
+            close()
+        deadline = time.monotonic() + END_S
+        for thread in self.threads:
+            thread.join(timeout=max(0.0, deadline - time.monotonic()))
+        for future in self._asked.values():
+            future.cancel()
+        self.journal.close()
+        if self._bug is not None:
+            _log.critical("ended by an unknown exception", exc_info=self._bug)
+            return service.EXIT_BUG
+        return service.EXIT_OK
+
+    def _turn(self, item: Item) -> None:
+        match item:
+            case ScanRead(device, scan):
+                self.board.beat(device)
+                if scan.quality == "corrupt":
+                    self._notice("E320", {"device": device, "why": scan.reason})
+                else:
+                    self._code(scan.text, scan.aim, "camera" if self.board.devices[device].driver.startswith("camera") else "scan")
+            case Typed(text, aim, answer):
+                answer.set_result(self._code(text, aim, "typed"))
+            case Reported():
+                self._reported(item)
+            case Alive(device):
+                self.board.beat(device)
+            case Ask(make, answer):
+                self._asks += 1
+                self._asked[self._asks] = answer
+                self._feed(make(self._now(), self._asks))
+            case NewRules(rules):
+                self.rules = rules
+                self.wake_listeners()
+            case Say(code, fields):
+                self._notice(code, fields)
+            case Look():
+                self.look.set()
+            case Stop():
+                self.stopping.set()
+            case _:
+                assert_never(item)
+
+    def _reported(self, report: Reported) -> None:
+        state, changed = self.board.take(report)
+        if changed:
+            level = logging.INFO if state.state == "ready" else logging.WARNING
+            _log.log(level, "%s is %s %s %s", state.name, state.state, state.code, state.detail)
+            if state.code:
+                self._notice(state.code, {"device": state.name})
+            self.wake_listeners()
+
+    def _code(self, text: str, aim: str | None, source: Source) -> str:
+        """A whole code; returns the code of what was told instead of taking it, "" when a member was taken."""
+        now, scan_id = self._now(), str(uuid.uuid4())
+        verdict = classify(text, aim, self.codes)
+        match verdict:
+            case Member(number=number):
+                told = self._feed(Scanned(now, Card(self.members.find(number), mask_code(number), source, scan_id)))
+                return next((one.code for one in told if one.code.startswith("E5") or one.code == "E603"), "")
+            case Ambiguous():
+                code, why = "E605", "two rules fit"
+            case Coupon():
+                code, why = "E623", "coupon"
+            case Product():
+                code, why = "E602", "product"
+            case Staff():
+                code, why = "E602", "staff"
+            case Refused(reason=reason):
+                code, why = ("E604" if reason == "check_digit" else "E602"), reason
+            case _:
+                assert_never(verdict)
+        self._feed(CodeSeen(now, scan_id, code, mask_code(text), why))
+        return code
+
+    def _feed(self, first: Input) -> list[Tell]:
+        """Runs the counter until nothing more follows. Returns what was told."""
+        told: list[Tell] = []
+        inputs = deque([first])
+        while inputs:
+            before = self.state
+            self.state, effects = counter.step(before, inputs.popleft(), self.rules)
+            for effect in effects:
+                match effect:
+                    case Commit():
+                        inputs.append(self._commit(effect))
+                    case Tell(code, fields):
+                        told.append(effect)
+                        self._notice(code, dict(fields))
+                    case Show(upper, lower):
+                        for display in self._displays:
+                            display.show((upper, lower))
+                    case Reply(reply):
+                        self._asked.pop(reply).set_result(effect)
+                    case _:
+                        assert_never(effect)
+            if self.state is not before:
+                self.wake_listeners()
+        return told
+
+    def _commit(self, commit: Commit) -> Answered:
+        """Stores and waits: nothing is told before the disk has it."""
+        events = [self._event(draft) for draft in commit.drafts]
+        jobs = [NewJob(self._printer, job.serial, job.document) for job in commit.jobs] if self._printer else []
+        try:
+            stored: Stored = self.journal.put(events, jobs).result(COMMIT_S)
+        except KeyConflict as conflict:
+            return Answered(self._now(), commit.intent, "conflict", conflict.stored.id, conflict.stored.data)
+        except QueueFull as full:
+            _log.error("%s", full)
+            return Answered(self._now(), commit.intent, "full", "", {})
+        except (JournalError, TimeoutError) as trouble:
+            _log.error("nothing was recorded: %s", trouble or "the disk did not answer in time")
+            return Answered(self._now(), commit.intent, "failed", "", {})
+        grant = next((event for event in events if event.type == SALE_GRANTED), events[0])
+        shown = stored.event if stored.duplicate else grant
+        return Answered(self._now(), commit.intent, "duplicate" if stored.duplicate else "stored", shown.id, shown.data)
+
+    def _event(self, draft: Draft) -> NewEvent:
+        data = {**draft.data, "trace": {**draft.data["trace"], **self.trace, "mono_ms": time.monotonic_ns() // 1_000_000}}
+        return NewEvent(draft.type, draft.subject, draft.idemkey, draft.time, data)
+
+    def _notice(self, code: str, fields: dict[str, Any]) -> None:
+        self._noticed += 1
+        self.notices.append(Notice(self._noticed, datetime.now().astimezone().isoformat(timespec="milliseconds"), code, fields))
+        self.wake_listeners()
+
+    def _now(self) -> Now:
+        return Now(datetime.now().astimezone(), time.monotonic_ns() // 1_000_000, self.is_offline(), secrets.token_bytes(32))
+
+
+def trace_of(version: str) -> dict[str, Any]:
+    """What every event says of the process that wrote it."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as boot:
+            boot_id = boot.read().strip()
+    except OSError:
+        boot_id = "unknown"
+    return {"agent": version, "boot": boot_id, "pid": os.getpid()}
+
+
+def empty_board(devices: dict[str, tuple[Kind, str]]) -> Board:
+    """A board on which every device is on its way: name -> (kind, driver)."""
+    return Board({name: DeviceState(name, kind, driver) for name, (kind, driver) in devices.items()})

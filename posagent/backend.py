@@ -1,0 +1,253 @@
+"""Owns what the HTTP server sees of the agent: `posagent.screen.backend.Backend` over the inbox, the board and the journal's reader."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from offline_queue.errors import JobChanged, NoSuchEntry
+from offline_queue.journal import Journal
+from offline_queue.print_lane import PrintLane
+from offline_queue.reader import JournalReader
+from offline_queue.sync import SyncState
+from posagent.agent import Agent, Ask, Typed
+from posagent.board import DeviceState
+from posagent.checkout import Basket, Now, sale_id_of
+from posagent.counter import Reply, SaleArrived, VoidAsked
+from posagent.errors import PosagentError, Refused
+from posagent.events import Role
+from posagent.loyalty.model import Line, Sale, SaleRejected
+from posagent.loyalty.quote import quote
+from posagent.loyalty.records import plain
+from posagent.page_events import SHOWN, page_event
+from posagent.print_lane import answer_job
+from posagent.screen.backend import Answer, DeviceStatus, Json, Language, Level, Notice, PageEvent, Question, Status
+
+ANSWER_S = 12.0
+"""A request's answer waits for the disk (`posagent.agent.COMMIT_S`) and a little more."""
+
+
+class ScreenBackend:
+    """Called from the HTTP server's threads."""
+
+    def __init__(
+        self,
+        agent: Agent,
+        journal: Journal,
+        lane: PrintLane,
+        *,
+        language: Language,
+        store_name: str,
+        register_name: str,
+        link: Callable[[], SyncState | None],
+        slip_picture: Callable[[bytes], bytes] | None,
+    ) -> None:
+        self.language: Language = language
+        self.store_name, self.register_name = store_name, register_name
+        self._agent, self._journal, self._lane, self._link, self._picture = agent, journal, lane, link, slip_picture
+        self._readers = threading.local()
+
+    # ------------------------------------------------------------ looking
+
+    def status(self) -> Status:
+        """The state now, from memory and one short read."""
+        now_ns, agent = time.monotonic_ns(), self._agent
+        link, pending, worst = self._link(), self._reader().pending(), agent.board.worst()
+        health, state = self._journal.health(), agent.state
+        level: Level = "ok"
+        code: str | None = None
+        values: dict[str, Any] = {}
+        if link is not None and link.link != "online":
+            level, code = "offline", "E400"
+        if agent.rules.program is None:
+            level, code = "action", "E600"
+        if worst is not None:
+            level, code, values = "action", worst.code, {"device": worst.name}
+        if health.state != "ok":
+            level, code = "action", "E500" if health.state == "failed" else "E502"
+        asked: list[Question] = [{"job": str(job.id), "member": None, "at": job.created} for job in self._lane.jobs(("NEEDS_OPERATOR",))]
+        oldest = pending.oldest_time and datetime.fromisoformat(pending.oldest_time)
+        return {
+            "level": level,
+            "code": code,
+            "values": values,
+            "devices": [_device(device, now_ns) for device in agent.board.devices.values()],
+            "queue": {
+                "pending": pending.count,
+                "oldest_s": int((datetime.now().astimezone() - oldest).total_seconds()) if oldest else None,
+                "link": link.link if link else "unknown",
+            },
+            "open": {"member": state.card.masked if state.card else None, "amount": state.basket.total if state.basket else None}
+            if state.card or state.basket
+            else None,
+            "questions": asked,
+            "shift_start_seq": 0,
+            "degraded": [worst.name] if worst else [],
+            "ready": health.state != "failed",
+        }  # fmt: skip
+
+    def events(self, after_seq: int, limit: int) -> list[tuple[int, PageEvent]]:
+        """Page events after a number; reads on until ``limit`` are found or the journal ends."""
+        found: list[tuple[int, PageEvent]] = []
+        while len(found) < limit:
+            batch = self._reader().events(after_seq, limit, types=SHOWN)
+            for event in batch:
+                shown = page_event(event.type, event.data)
+                if shown is not None:
+                    found.append((event.seq, shown))  # type: ignore[arg-type]  # a TypedDict of optional keys
+            if len(batch) < limit:
+                break
+            after_seq = batch[-1].seq
+        return found[:limit]
+
+    def last_seq(self) -> int:
+        """The journal's newest number."""
+        return self._reader().head()[0]
+
+    def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """See `Backend.subscribe`."""
+        return self._agent.listen(wake)
+
+    def notices(self, after: int) -> list[tuple[int, Notice]]:
+        """Passing notices after their own number."""
+        return [
+            (one.number, {"kind": "trouble", "at": one.at, "code": one.code, "values": one.fields})
+            for one in tuple(self._agent.notices)
+            if one.number > after
+        ]
+
+    def last_notice(self) -> int:
+        """The newest notice's number; 0 when there is none."""
+        kept = tuple(self._agent.notices)
+        return kept[-1].number if kept else 0
+
+    # ------------------------------------------------------------ asking
+
+    def post_sale(self, sale: Json, idempotency_key: str) -> Answer:
+        """A sale through this door. Its identity is the receipt number, else the key."""
+        basket = basket_of_request(sale, idempotency_key, datetime.now().astimezone())
+        return _answer(self._ask(lambda now, reply: SaleArrived(now, basket, reply)))
+
+    def post_scan(self, text: str, symbology: str | None) -> Answer:
+        """A typed or foreign code."""
+        answer: Future[str] = Future()
+        self._agent.post(Typed(text, symbology, answer))
+        code = answer.result(ANSWER_S)
+        if code:
+            raise Refused("this code opens no checkout; see its code", code=code)
+        return Answer("done", {"taken": True})
+
+    def quote(self, sale: Json) -> Json:
+        """What a sale would give the member who waits (or nobody), without recording anything."""
+        rules, state = self._agent.rules, self._agent.state
+        if rules.program is None:
+            raise Refused("no program is in force: nothing can be computed", code="E600")
+        basket = basket_of_request(sale, "quote", datetime.now().astimezone())
+        try:
+            asked = Sale(sale_id_of(basket, rules), basket.at, basket.lines, rules.operator)
+            result = quote(rules.program, rules.register, asked, state.card.member if state.card else None)
+        except SaleRejected as refused:
+            raise Refused(str(refused), code="E622") from refused
+        return {"points": result.total("points"), "entries": plain(result.entries), "explain": plain(result.explain)}
+
+    def void(self, sale_id: str, reason: str, operator: str, role: str) -> Answer:
+        """Takes a grant back."""
+        by: Role = "manager" if role == "manager" else "staff"
+        who = operator or self._agent.rules.operator
+        return _answer(self._ask(lambda now, reply: VoidAsked(now, sale_id, reason, who, by, reply)))
+
+    def answer_print(self, job: str, came_out: bool, operator: str) -> Answer:
+        """A person's word on a slip."""
+        try:
+            answer_job(self._lane, _job_number(job), came_out, operator or self._agent.rules.operator)
+        except NoSuchEntry as unknown:
+            raise Refused(str(unknown), code="E615") from unknown
+        except JobChanged as changed:
+            raise Refused(str(changed), code="E601") from changed
+        self._agent.wake_listeners()
+        return Answer("done", {"job": job, "came_out": came_out})
+
+    def slip_png(self, job: str) -> bytes | None:
+        """The slip as a picture, where a slip renderer is installed."""
+        if self._picture is None:
+            return None
+        try:
+            return self._picture(self._lane.job(_job_number(job)).document)
+        except NoSuchEntry:
+            return None
+
+    # ------------------------------------------------------------
+
+    def _ask(self, make: Callable[[Now, int], Any]) -> Reply:
+        answer: Future[Reply] = Future()
+        self._agent.post(Ask(make, answer))
+        try:
+            return answer.result(ANSWER_S)
+        except TimeoutError:
+            raise PosagentError("the counter did not answer in time; send the same again with the same key", code="E901") from None
+
+    def _reader(self) -> JournalReader:
+        """One reader per thread."""
+        reader = getattr(self._readers, "reader", None)
+        if reader is None:
+            reader = self._readers.reader = self._journal.reader()
+        return reader
+
+
+def basket_of_request(sale: Mapping[str, Any], key: str, at: datetime) -> Basket:
+    """A request's sale. Lines, else one line per tax rate, else one line; the POS's own total must be their sum. Raises Refused."""
+    total, receipt_no = sale["total"], sale.get("receipt_no")
+    if sale.get("kind", "sale") != "sale":
+        raise Refused("a refund is not taken here yet; void the sale's grant instead", code="E601")
+    try:
+        if sale.get("lines"):
+            lines = tuple(
+                Line(line["amount"], line.get("category", "*"), line.get("rate_bp", 1000), line.get("quantity", 1)) for line in sale["lines"]
+            )
+            if sum(line.amount for line in lines) != total:
+                raise Refused(f"the lines add up to {sum(line.amount for line in lines)}, not to the total {total}", code="E622")
+        else:
+            split = {int(rate): amount for rate, amount in sale.get("tax_split", {}).items()}
+            lines = Sale.of_total("", at, total, tax_split=split).lines
+    except SaleRejected as wrong:
+        raise Refused(str(wrong), code="E622") from wrong
+    own = f"n{receipt_no}" if receipt_no else f"k{sha256(key.encode()).hexdigest()[:16]}"
+    return Basket(own, lines, at, sale.get("paid", True), sale.get("source", "api"), receipt_no)
+
+
+def _answer(reply: Reply) -> Answer:
+    body = {"result": reply.status, **reply.fields}
+    match reply.status:
+        case "granted" | "voided":
+            return Answer("done", body)
+        case "already":
+            return Answer("done", body, replayed=True)
+        case "waiting_for_member" | "waiting_for_payment":
+            return Answer("waiting", body)
+        case "unavailable":
+            raise PosagentError("nothing was recorded; send the same again", code=reply.fields["code"])
+        case "conflict" | "refused":
+            raise Refused(str(reply.fields.get("why", reply.status)), code=reply.fields["code"])
+
+
+def _device(device: DeviceState, now_ns: int) -> DeviceStatus:
+    return {
+        "name": device.name,
+        "kind": device.kind,
+        "driver": device.driver,
+        "state": device.state,
+        "code": device.code or None,
+        "as_of": (now_ns - device.as_of_ns) // 1_000_000_000 if device.as_of_ns else None,
+        "stale": device.is_stale(now_ns),
+    }
+
+
+def _job_number(job: str) -> int:
+    if not job.isascii() or not job.isdigit():
+        raise Refused(f"there is no slip '{job[:20]}'", code="E615")
+    return int(job)

@@ -1,0 +1,159 @@
+"""Owns the threads that own devices: open, use, close, open again. A device's trouble is retried here; anything else ends the process.
+
+Every loop reports to the dispatcher through ``post`` and never touches another loop's device.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import cast
+
+from posagent.board import Reported
+from posagent.errors import DeviceError
+from posagent.ports import Device, Display, Driver, Home, Options, Scan, Scanner
+from posagent.remote import Lost, Opened, RemoteDevice, RemoteDevices, entry_of, wakeup_entry
+
+_log = logging.getLogger(__name__)
+
+READ_S = 5.0
+"""How long a scanner read may block: it bounds shutdown and the age of the loop's sign of life."""
+FIRST_RETRY_S, LAST_RETRY_S = 0.5, 5.0
+IO_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRead:
+    """A scan, with the device that read it."""
+
+    device: str
+    scan: Scan
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """A loop's sign of life."""
+
+    device: str
+
+
+Post = Callable[[Reported | ScanRead | Alive], None]
+
+
+class DeviceLoop(threading.Thread):
+    """Keeps one device open and calls ``use`` with it until told to stop; reopens it after trouble, with growing patience."""
+
+    def __init__(
+        self, name: str, driver: Driver, options: Options, use: Callable[[Device, threading.Event], None], post: Post, stop: threading.Event
+    ) -> None:
+        super().__init__(name=f"device-{name}", daemon=True)
+        self._device_name, self._driver, self._options, self._use, self._post, self._stopping = name, driver, options, use, post, stop
+
+    def run(self) -> None:
+        """Until stopped. Raises only what is a bug."""
+        patience = FIRST_RETRY_S
+        while not self._stopping.is_set():
+            try:
+                device = self._driver.open(self._device_name, self._options)
+            except DeviceError as trouble:
+                self._lost(trouble)
+            else:
+                try:
+                    self._post(Reported(self._device_name, "ready"))
+                    patience = FIRST_RETRY_S
+                    self._use(device, self._stopping)
+                except DeviceError as trouble:
+                    self._lost(trouble)
+                finally:
+                    with suppress(DeviceError):
+                        device.close()
+            self._stopping.wait(patience)
+            patience = min(patience * 2, LAST_RETRY_S)
+
+    def _lost(self, trouble: DeviceError) -> None:
+        self._post(Reported(self._device_name, "gone", trouble.code, str(trouble)))
+
+
+def scanner_loop(name: str, driver: Driver, options: Options, post: Post, stop: threading.Event) -> DeviceLoop:
+    """A thread that reads one scanner."""
+
+    def use(device: Device, stopping: threading.Event) -> None:
+        scanner = cast("Scanner", device)
+        while not stopping.is_set():
+            for scan in scanner.read(READ_S):
+                post(ScanRead(name, scan))
+            post(Alive(name))
+
+    return DeviceLoop(name, driver, options, use, post, stop)
+
+
+class DisplayFeed:
+    """The latest two lines for a customer display; older ones that were never shown are dropped."""
+
+    def __init__(self) -> None:
+        self._lines: tuple[str, str] | None = None
+        self._news = threading.Event()
+
+    def show(self, lines: tuple[str, str]) -> None:
+        """Called by the dispatcher; never blocks."""
+        self._lines = lines
+        self._news.set()
+
+    def next(self, timeout_s: float) -> tuple[str, str] | None:
+        """Called by the display's thread."""
+        if not self._news.wait(timeout_s):
+            return None
+        self._news.clear()
+        return self._lines
+
+    def again(self) -> None:
+        """After a reopen the display is blank: show the last lines once more."""
+        if self._lines is not None:
+            self._news.set()
+
+
+def display_loop(name: str, driver: Driver, options: Options, feed: DisplayFeed, post: Post, stop: threading.Event) -> DeviceLoop:
+    """A thread that shows lines on one display."""
+
+    def use(device: Device, stopping: threading.Event) -> None:
+        display = cast("Display", device)
+        feed.again()
+        while not stopping.is_set():
+            if lines := feed.next(READ_S):
+                display.show(*lines, IO_S)
+            post(Alive(name))
+
+    return DeviceLoop(name, driver, options, use, post, stop)
+
+
+class RemoteLoop(threading.Thread):
+    """Reads the device process of one home (`posagent.remote`) and reports what its devices say."""
+
+    def __init__(self, home: Home, devices: Sequence[tuple[str, str, Options]], post: Post, stop: threading.Event) -> None:
+        super().__init__(name=f"devices-{home}", daemon=True)
+        self._names = [name for name, _, _ in devices]
+        listed = [RemoteDevice(name, entry_of(driver), options) for name, driver, options in devices]
+        self._remote = RemoteDevices(home, listed, wakeup=wakeup_entry())
+        self._post, self._stopping = post, stop
+
+    def run(self) -> None:
+        """Until stopped; the process ends with the loop."""
+        try:
+            while not self._stopping.is_set():
+                for name, report in self._remote.read(READ_S):
+                    match report:
+                        case Scan():
+                            self._post(ScanRead(name, report))
+                        case Opened():
+                            self._post(Reported(name, "ready"))
+                        case Lost(code, message):
+                            self._post(Reported(name, "gone", code, message))
+                        case _:
+                            _log.debug("%s sent a preview that nobody asked for", name)
+                for name in self._names:
+                    self._post(Alive(name))
+        finally:
+            self._remote.close()

@@ -1,0 +1,233 @@
+"""Owns the putting together of an agent from its settings: journal, rules, devices, lanes, page; and the starting of their threads."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from importlib.metadata import version
+
+from offline_queue import errors as queue_errors
+from offline_queue.events import NewEvent
+from offline_queue.journal import Journal
+from offline_queue.print_lane import PrintLane
+from offline_queue.sync import SyncState
+from posagent import events as ev
+from posagent import service
+from posagent.agent import Agent, NewRules, Say, empty_board, trace_of
+from posagent.backend import ScreenBackend
+from posagent.checkout import Rules
+from posagent.cloud_lane import cloud_lane
+from posagent.device_loops import DisplayFeed, RemoteLoop, display_loop, scanner_loop
+from posagent.errors import AlreadyRunning, SettingsError, StorageError
+from posagent.events import Place, draft
+from posagent.handout import Stationery
+from posagent.loyalty.days import business_date
+from posagent.loyalty.model import Register
+from posagent.members import MemberDirectory, read_key
+from posagent.ports import Home, Options
+from posagent.print_loop import PrintLoop, Recorder
+from posagent.program_store import InForce, keep, program_in_force
+from posagent.registry import Registry
+from posagent.screen.server import ScreenServer
+from posagent.settings import Settings
+from posagent.slips import from_json
+
+_log = logging.getLogger(__name__)
+PROGRAM_LOOK_S = 30.0
+KEPT = "program.kept.toml"
+"""The last program that held, beside the journal."""
+
+
+@contextmanager
+def journal_trouble() -> Iterator[None]:
+    """Turns the queue's trouble into ours."""
+    try:
+        yield
+    except queue_errors.JournalLocked as locked:
+        raise AlreadyRunning(str(locked)) from locked
+    except queue_errors.JournalError as trouble:
+        raise StorageError(str(trouble)) from trouble
+
+
+def open_journal(settings: Settings) -> Journal:
+    """The journal of this register. Raises AlreadyRunning and StorageError."""
+    place = settings.register
+    with journal_trouble():
+        return Journal.open(settings.journal, source=f"/t/{place.company}/s/{place.store}/r/{place.register}")
+
+
+def start_agent(settings: Settings, registry: Registry) -> Agent:
+    """Opens what must be there (journal, page address), starts every loop, and returns the agent, ready for `Agent.run`."""
+    agent_version = version("posagent")
+    journal = open_journal(settings)
+    try:
+        return _started(settings, registry, journal, agent_version)
+    except BaseException:
+        journal.close()
+        raise
+
+
+def _started(settings: Settings, registry: Registry, journal: Journal, agent_version: str) -> Agent:
+    key = read_key(settings.code_key or settings.journal / "code.key")
+    members = MemberDirectory(key, settings.members or settings.journal / "members.json")
+    place = _place(settings)
+    in_force = program_in_force(settings.program, settings.journal / KEPT, place, datetime.now().astimezone().date())
+    lane = PrintLane(journal)
+    displays = {device.name: DisplayFeed() for device in settings.of("display")}
+    printers = settings.of("printer")
+    link: list[Callable[[], SyncState]] = []
+    agent = Agent(
+        journal,
+        rules_of(settings, in_force),
+        settings.codes,
+        members,
+        empty_board({device.name: (device.kind, device.driver) for device in settings.devices}),
+        printer=printers[0].name if printers else None,
+        displays=tuple(displays.values()),
+        offline=lambda: bool(link) and link[0]().link != "online",
+        trace=trace_of(agent_version),
+    )
+    agent.resume()
+    journal.subscribe(agent.wake_listeners)
+    _install_hooks(agent)
+    _record_program(agent, settings, in_force)
+    if settings.cloud is not None:
+        cloud = cloud_lane(journal, settings.cloud, agent.stopping)
+        link.append(cloud.state)
+        agent.threads.append(threading.Thread(target=cloud.run, name="cloud", daemon=True))
+    _add_devices(agent, settings, registry, lane, displays)
+    agent.threads.append(threading.Thread(target=_watch_program, args=(agent, settings, in_force), name="program", daemon=True))
+    if settings.screen.listen or settings.screen.socket:
+        backend = ScreenBackend(
+            agent,
+            journal,
+            lane,
+            language=settings.register.language,
+            store_name=settings.register.store_name,
+            register_name=settings.register.register,
+            link=lambda: link[0]() if link else None,
+            slip_picture=_slip_picture(settings, registry),
+        )
+        server = ScreenServer(
+            backend,
+            settings.screen.listen,
+            service.listening_sockets(),
+            settings.screen.frame_ancestors,
+            unix_path=str(settings.screen.socket or ""),
+        )
+        agent.closers.append(server.stop)
+        agent.threads.append(threading.Thread(target=server.run, name="page", daemon=True))
+        _log.info("page: %s", server.url)
+    for finding in journal.findings:
+        _log.warning("journal: %s", finding)
+    for thread in agent.threads:
+        thread.start()
+    return agent
+
+
+def _place(settings: Settings) -> Place:
+    place = settings.register
+    return Place(place.company, place.brand, place.store, place.register)
+
+
+def rules_of(settings: Settings, in_force: InForce) -> Rules:
+    """What the counter computes with."""
+    own, program = settings.register, in_force.program
+    register = Register(
+        own.company, own.brand, own.store, own.register, own.tax_rounding, program.reference if program else "none@0"
+    )
+    stationery = Stationery(own.store, own.register, own.store_name, own.language) if settings.of("printer") else None
+    checkout = settings.checkout
+    return Rules(
+        _place(settings), program, register, stationery, checkout.operator, checkout.pair_window_s * 1000, checkout.bounce_s * 1000
+    )
+
+
+def _record_program(agent: Agent, settings: Settings, in_force: InForce) -> None:
+    """A program that was not in force before goes on record; trouble is told."""
+    if in_force.trouble:
+        _log.error("program: %s", in_force.trouble)
+        agent.post(Say("E600", {"why": in_force.trouble}))
+    if in_force.program is None:
+        return
+    at = datetime.now().astimezone()
+    program = in_force.program
+    applied = draft(
+        ev.PROGRAM_APPLIED,
+        place=_place(settings),
+        idemkey=f"program/{settings.register.register}/{program.reference}/{in_force.digest[:16]}",
+        at=at.isoformat(timespec="milliseconds"),
+        business_date=business_date(at, program.day_start).isoformat(),
+        operator="system",
+        role="system",
+        program=program.reference,
+        data={"sha256": in_force.digest, "approvals": [{"level": each.level, "by": each.by} for each in program.approvals]},
+        trace={"at": at.isoformat(timespec="milliseconds")},
+    )
+    # business_date may differ between two starts with the same program: it is a circumstance here, so the key alone decides
+    with journal_trouble():
+        if agent.journal.reader().find(applied.idemkey) is None:
+            agent.journal.put([NewEvent(applied.type, applied.subject, applied.idemkey, applied.time, applied.data)]).result(10)
+    if not in_force.trouble:
+        keep(settings.program, settings.journal / KEPT, in_force.digest)
+
+
+def _watch_program(agent: Agent, settings: Settings, known: InForce) -> None:
+    """Looks, now and then and when asked, whether the program file was replaced or its dates ran out."""
+    kept = settings.journal / KEPT
+    while not agent.stopping.is_set():
+        agent.look.wait(PROGRAM_LOOK_S)
+        agent.look.clear()
+        found = program_in_force(settings.program, kept, _place(settings), datetime.now().astimezone().date())
+        if agent.stopping.is_set() or (found.digest, found.trouble) == (known.digest, known.trouble):
+            continue
+        known = found
+        _record_program(agent, settings, found)
+        agent.post(NewRules(rules_of(settings, found)))
+
+
+def _add_devices(agent: Agent, settings: Settings, registry: Registry, lane: PrintLane, displays: dict[str, DisplayFeed]) -> None:
+    remote: dict[Home, list[tuple[str, str, Options]]] = {}
+    for device in settings.devices:
+        driver = registry.drivers[device.driver]
+        match device.kind:
+            case "scanner" if driver.home != "agent":
+                remote.setdefault(driver.home, []).append((device.name, device.driver, device.options))
+            case "scanner":
+                agent.threads.append(scanner_loop(device.name, driver, device.options, agent.post, agent.stopping))
+            case "printer":
+                recorder = Recorder(_place(settings), lambda: agent.rules.register.program, agent.is_offline, agent.trace)
+                printing = PrintLoop(device, driver, lane, recorder, agent.post, agent.stopping)
+                agent.journal.subscribe(printing.wake)
+                agent.closers.append(printing.wake)
+                agent.threads.append(printing)
+            case "display":
+                agent.threads.append(display_loop(device.name, driver, device.options, displays[device.name], agent.post, agent.stopping))
+            case _:
+                raise SettingsError(f"{device.kind} '{device.name}': devices of this kind are not used yet; take the table out", code="E102")
+    for home, devices in remote.items():
+        agent.threads.append(RemoteLoop(home, devices, agent.post, agent.stopping))
+
+
+def _slip_picture(settings: Settings, registry: Registry) -> Callable[[bytes], bytes] | None:
+    """Draws a stored slip as its printer would print it; None where there is no printer, or its driver cannot draw."""
+    printers = settings.of("printer")
+    draw = registry.drivers[printers[0].driver].preview if printers else None
+    if draw is None:
+        return None
+    return lambda document: draw(from_json(document), printers[0].options).png
+
+
+def _install_hooks(agent: Agent) -> None:
+    """An exception that nobody expected ends the process, whichever thread it was in."""
+
+    def thread_died(details: threading.ExceptHookArgs) -> None:
+        if details.exc_value is not None:
+            sys.__excepthook__(type(details.exc_value), details.exc_value, details.exc_traceback)
+            agent.failed(details.exc_value)
+
+    threading.excepthook = thread_died
