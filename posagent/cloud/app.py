@@ -78,9 +78,14 @@ async def _answer(receiver: Receiver, web: WebRequest, work: Handler, most_bytes
     except Refusal as refused:
         return _problem(receiver, refused.problem)
     except StorageError as trouble:
-        log.error("%s", trouble)
+        if not receiver.trouble:
+            log.error("%s", trouble)
+        receiver.trouble = True
         problem = Problem(OVERLOAD, "the receiver's database cannot be used now; nothing was lost, come back", status=503)
         return _problem(receiver, problem, {"Retry-After": "30"})
+    if receiver.trouble:
+        log.info("the database can be used again")
+        receiver.trouble = False
     return done if isinstance(done, Response) else Response(done, media_type="application/json")
 
 

@@ -50,6 +50,7 @@ class Receiver:
         self.engine: Engine = open_engine(database_url)
         self.admission = admission or Admission(settings.most_waiting)
         self.threads = ThreadPoolExecutor(_THREADS[self.engine.name], thread_name_prefix="receiver")
+        self.trouble = False  # the database refused the last request; said once
         self._count_lock = threading.Lock()
         self._counts: Counter[str] = Counter()
 
