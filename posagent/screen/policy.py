@@ -183,23 +183,26 @@ class _Headers:
 
 async def _whole_body(headers: _Headers, receive: Receive) -> bytes:
     length = headers.one("content-length")
+    declared = int(length) if length.isdigit() else 0
+    too_long = Problem(413, "E707", f"the body is longer than {BODY_BYTES} bytes", {"problem": "body"}, {"connection": "close"})
+    if declared > _DRAINED_BYTES:
+        raise too_long
     body_bytes = bytearray()
-    seen = 0
+    seen, more = 0, True
     try:
         async with asyncio.timeout(BODY_S):
-            while True:
+            while more and seen <= _DRAINED_BYTES:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise Problem(400, "E708", "the connection ended within the body")
                 seen += len(message.get("body", b""))
+                more = message.get("more_body", False)
                 if seen <= BODY_BYTES:
                     body_bytes += message.get("body", b"")
-                if not message.get("more_body", False) or seen > _DRAINED_BYTES or (length.isdigit() and int(length) > _DRAINED_BYTES):
-                    break
     except TimeoutError:
         raise Problem(408, "E708", f"the body did not arrive within {BODY_S:g} s", headers={"connection": "close"}) from None
-    if seen > BODY_BYTES or (length.isdigit() and int(length) > BODY_BYTES):
-        raise Problem(413, "E707", f"the body is longer than {BODY_BYTES} bytes", {"problem": "body"}, {"connection": "close"})
+    if seen > BODY_BYTES:
+        raise too_long
     return bytes(body_bytes)
 
 

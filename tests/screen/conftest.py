@@ -48,6 +48,7 @@ class Counter:
         self.calls: list[tuple[Any, ...]] = []
         self.reads = 0
         self.slip: bytes | None = None
+        self.on_unwatch: Callable[[], None] = lambda: None
         self._answers: dict[str, tuple[Json, Answer]] = {}
         self._wakers: set[Callable[[], None]] = set()
         self._lock = threading.Lock()
@@ -94,7 +95,12 @@ class Counter:
 
     def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
         self._wakers.add(wake)
-        return lambda: self._wakers.discard(wake)
+
+        def stop() -> None:
+            self._wakers.discard(wake)
+            self.on_unwatch()
+
+        return stop
 
     def notices(self, after: int) -> list[tuple[int, Notice]]:
         with self._lock:

@@ -343,7 +343,8 @@ SMALL_TARGETS = """least => [...document.querySelectorAll('button, input:not([ty
 TOO_LONG = """() => [...document.querySelectorAll(
     '#stage-body, #halves li, #banner, #question, #entry, header, .place, #sales button, aside section, #keypad button')]
   .filter(node => node.checkVisibility() && (node.scrollWidth > node.clientWidth + 1
-    || (node.scrollHeight > node.clientHeight + 1 && !node.matches('aside section'))))
+    || (node.scrollHeight > node.clientHeight + 1 && !node.matches('aside section'))
+    || node.getBoundingClientRect().right > node.parentElement.getBoundingClientRect().right + 11))
   .map(node => `${node.id || node.className || node.tagName}: ${node.textContent.slice(0, 40)}`)"""
 
 
