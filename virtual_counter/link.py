@@ -25,16 +25,19 @@ class Link:
             raise BrokenPipeError("the line to the printer is down")
         return self._printer.take_in(self, data)
 
-    def receive(self) -> bytes:
-        """What the printer has sent by now; empty while the host is busy."""
+    def receive(self, limit: int | None = None) -> bytes:
+        """What the printer has sent by now, at most ``limit`` bytes of it; empty while the host is busy."""
         with self._printer.lock:
             self._printer.run()
             if self._host_busy:
                 return b""
             now = self._printer.clock.now()
-            due = [answer for at, answer in self._waiting if at <= now]
+            due = b"".join(answer for at, answer in self._waiting if at <= now)
             self._waiting = [(at, answer) for at, answer in self._waiting if at > now]
-            return b"".join(due)
+            if limit is not None and len(due) > limit:
+                self._waiting.insert(0, (now, due[limit:]))
+                due = due[:limit]
+            return due
 
     @property
     def host_busy(self) -> bool:

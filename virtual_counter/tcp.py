@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import select
 import socket
 import struct
 import threading
 from typing import TYPE_CHECKING
+
+from virtual_counter.waker import Waker
 
 if TYPE_CHECKING:
     from virtual_counter.link import Link
@@ -31,8 +32,8 @@ class PrinterServer:
         self._link: Link | None = None
         self._out = b""
         self._stopping = threading.Event()
-        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        printer.on_change.append(self._wake)
+        self._waker = Waker()
+        printer.on_change.append(self._waker.wake)
         self._thread = threading.Thread(target=self._serve, name=f"virtual-printer:{self.port}", daemon=True)
         self._thread.start()
 
@@ -46,15 +47,11 @@ class PrinterServer:
         if self._stopping.is_set():
             return
         self._stopping.set()
-        self._wake()
+        self._waker.wake()
         self._thread.join()
-        self._printer.on_change.remove(self._wake)
-        os.close(self._wake_read)
-        os.close(self._wake_write)
-
-    def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.write(self._wake_write, b".")
+        with self._printer.lock:
+            self._printer.on_change.remove(self._waker.wake)
+        self._waker.close()
 
     def _listen(self) -> None:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -75,7 +72,7 @@ class PrinterServer:
         while not self._stopping.is_set():
             self._follow_link_state()
             self._collect_answers()
-            readers: list[int | socket.socket] = [self._wake_read]
+            readers: list[Waker | socket.socket] = [self._waker]
             writers: list[socket.socket] = []
             silent = self._printer.link_state == "silent"
             if self._conn is None and self._listener is not None and not silent:
@@ -87,9 +84,8 @@ class PrinterServer:
                     writers.append(self._conn)
             due = self._printer.due_in_s()
             ready, writable, _ = select.select(readers, writers, [], _IDLE_S if due is None else min(due, _IDLE_S))
-            if self._wake_read in ready:
-                with contextlib.suppress(BlockingIOError):
-                    os.read(self._wake_read, _CHUNK)
+            if self._waker in ready:
+                self._waker.rest()
             if self._listener in ready:
                 self._accept()
             elif self._conn is not None and self._conn in ready:

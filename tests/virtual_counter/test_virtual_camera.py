@@ -12,7 +12,6 @@ from PIL import Image
 from virtual_counter.barcodes import BadBarcode
 from virtual_counter.camera import Camera
 from virtual_counter.cards import CARD_SIZE, card_picture, draw_card, draw_phone, phone_picture, png_bytes
-from virtual_counter.scene import CONDITIONS
 
 CODES = [
     ("JAN13", "2112345678900"), ("JAN8", "49012347"), ("NW7", "A1234567890123A"), ("CODE128", "1234567890123456"), ("CODE39", "MEMBER-1"),
@@ -48,12 +47,10 @@ def test_the_same_seed_draws_the_same_picture(condition):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("condition", CONDITIONS)
+@pytest.mark.parametrize("condition", ["clean", "dark", "bands", "bright"])
 @pytest.mark.parametrize("symbology, text", CODES)
-def test_no_condition_makes_a_picture_that_reads_as_another_number(symbology, text, condition):
-    picture = draw_phone(symbology, text, seed=7, condition=condition)
-    assert read(picture) in ([], [text])
-    assert condition != "clean" or read(picture) == [text]
+def test_an_independent_decoder_reads_phones_in_fair_conditions(symbology, text, condition):
+    assert read(draw_phone(symbology, text, seed=7, condition=condition)) == [text]
 
 
 def test_what_a_symbology_cannot_hold_is_refused():
