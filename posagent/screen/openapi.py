@@ -1,0 +1,196 @@
+"""Owns the OpenAPI 3.1 document of /v1, made from the schemas that the server enforces. ``python -m posagent.screen.openapi`` writes it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from posagent.screen.problems import MEDIA_TYPE
+from posagent.screen.schemas import PRINT_ANSWER, SALE, SCAN, VOID, Schema
+
+_TEXT: Schema = {"type": "string"}
+_MAYBE_TEXT: Schema = {"type": ["string", "null"]}
+_WORDS: Schema = {"type": "object", "required": ["title", "todo"], "properties": {"title": _TEXT, "todo": _TEXT}}
+_MESSAGE: Schema = {
+    "type": ["object", "null"],
+    "description": "a four-character code in both languages: what is wrong and what to do",
+    "required": ["code", "ja", "en"],
+    "properties": {"code": {"type": "string", "pattern": "^E[1-9][0-9]{2}$"}, "ja": _WORDS, "en": _WORDS},
+}
+PROBLEM: Schema = {
+    "type": "object",
+    "description": "RFC 9457, with our code and both languages' words",
+    "required": ["type", "title", "status", "detail", "code", "ja", "en"],
+    "properties": {
+        "type": _TEXT,
+        "title": _TEXT,
+        "status": {"type": "integer"},
+        "detail": _TEXT,
+        "code": {"type": "string", "pattern": "^E[1-9][0-9]{2}$"},
+        "ja": _WORDS,
+        "en": _WORDS,
+    },
+}
+ANSWER: Schema = {
+    "type": "object",
+    "required": ["state"],
+    "properties": {
+        "state": {
+            "type": "string",
+            "enum": ["done", "waiting", "accepted_offline"],
+            "description": "done: durable; waiting: for its other half (scan, amount, payment); "
+            "accepted_offline: head office learns of it later",
+        },
+        "sale_id": _TEXT,
+        "accepted_offline": {"type": "boolean"},
+    },
+}
+_QUESTION: Schema = {"type": "object", "required": ["job"], "properties": {"job": _TEXT, "member": _MAYBE_TEXT, "at": _TEXT}}
+STATUS: Schema = {
+    "type": "object",
+    "required": ["level", "devices", "queue", "open", "questions", "message", "language", "register_name", "store_name", "last_seq"],
+    "properties": {
+        "level": {"type": "string", "enum": ["ok", "offline", "action"]},
+        "code": _MAYBE_TEXT,
+        "message": _MESSAGE,
+        "devices": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name", "kind", "driver", "state", "as_of", "stale", "message"],
+                "properties": {
+                    "name": _TEXT,
+                    "kind": {"type": "string", "enum": ["scanner", "printer", "display", "drawer", "sale_door"]},
+                    "driver": _TEXT,
+                    "state": {"type": "string", "enum": ["ready", "held", "gone", "opening", "unknown"]},
+                    "as_of": {"type": ["integer", "null"], "description": "seconds since the last success"},
+                    "stale": {"type": "boolean"},
+                    "message": _MESSAGE,
+                },
+            },
+        },
+        "queue": {
+            "type": "object",
+            "required": ["pending", "oldest_s", "link"],
+            "properties": {
+                "pending": {"type": "integer"},
+                "oldest_s": {"type": ["integer", "null"]},
+                "link": {"type": "string", "enum": ["online", "offline", "unknown"]},
+            },
+        },
+        "open": {"type": ["object", "null"], "properties": {"member": _MAYBE_TEXT, "amount": {"type": ["integer", "null"]}}},
+        "questions": {"type": "array", "items": _QUESTION},
+        "shift_start_seq": {"type": "integer"},
+        "last_seq": {"type": "integer"},
+        "language": {"type": "string", "enum": ["ja", "en"]},
+        "register_name": _TEXT,
+        "store_name": _TEXT,
+    },
+}  # fmt: skip
+READY: Schema = {
+    "type": "object",
+    "required": ["ready", "degraded"],
+    "properties": {"ready": {"type": "boolean"}, "degraded": {"type": "array", "items": _TEXT}},
+}
+_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "one for each wish; the same again gives the first answer",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{8,64}$"},
+}
+_AFTER = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "description": "the last number that was seen; what came after it is replayed from the journal. Also as the query 'after'. "
+    "Without it only news",
+    "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
+}
+_JOB = {"name": "job", "in": "path", "required": True, "schema": {"type": "string", "maxLength": 80}}
+
+
+def document() -> dict[str, Any]:
+    """The whole document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "posagent local API",
+            "version": "1",
+            "description": "For programs and pages on the register itself: http://127.0.0.1:8931, or the agent's Unix socket. "
+            "Pages of other origins must be listed in allowed_origins and send a token.",
+        },
+        "servers": [{"url": "http://127.0.0.1:8931"}],
+        "security": [{}, {"token": []}],
+        "components": {
+            "schemas": {
+                "Sale": SALE, "Scan": SCAN, "Void": VOID, "PrintAnswer": PRINT_ANSWER,
+                "Answer": ANSWER, "Status": STATUS, "Ready": READY, "Problem": PROBLEM,
+            },
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+        "paths": {
+            "/v1/status": {"get": _operation("status", "The state of the counter now", "Status")},
+            "/v1/events": {"get": _events()},
+            "/v1/sales": {"post": _change("postSale", "A sale that the till has rung up", "Sale")},
+            "/v1/quotes": {"post": _operation("quote", "What a sale would earn; records nothing", body="Sale", refusals=("409", "415", "422"))},
+            "/v1/scans": {"post": _change("postScan", "A member code that was read elsewhere or typed", "Scan")},
+            "/v1/voids": {"post": _change("void", "Takes a sale's grant back", "Void", also=("403", "404"))},
+            "/v1/print/{job}/answer": {"post": _change("answerPrint", "A person's answer to 'did it come out?'", "PrintAnswer", (_JOB,), ("404",))},
+            "/v1/slips/{job}.png": {"get": _picture()},
+            "/livez": {"get": _operation("alive", "The server answers")},
+            "/readyz": {"get": _operation("ready", "The journal can be written and the settings are good", "Ready", also_ready=True)},
+        },
+    }  # fmt: skip
+
+
+def _content(schema: str | None) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"} if schema else {"type": "object"}}}
+
+
+def _refusals(statuses: tuple[str, ...]) -> dict[str, Any]:
+    problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": "see the problem's code", "content": problem} for status in sorted({*statuses, "403", "421"})}
+
+
+def _operation(
+    name: str, summary: str, schema: str | None = None, *, body: str | None = None, refusals: tuple[str, ...] = (), also_ready: bool = False
+) -> dict[str, Any]:
+    answers: dict[str, Any] = {"200": {"description": "as asked", "content": _content(schema)}}
+    if also_ready:
+        answers["503"] = {"description": "not ready", "content": _content(schema)}
+    answers |= _refusals((*refusals, "504"))
+    asked = {"requestBody": {"required": True, "content": _content(body)}} if body else {}
+    return {"operationId": name, "summary": summary, **asked, "responses": answers}
+
+
+def _change(name: str, summary: str, body: str, parameters: tuple[dict[str, Any], ...] = (), also: tuple[str, ...] = ()) -> dict[str, Any]:
+    refusals = ("400", "401", "408", "409", "413", "415", "422", "503", *also)
+    operation = _operation(name, summary, "Answer", body=body, refusals=refusals)
+    replayed = {"Idempotency-Replayed": {"description": "true: this is the first answer again", "schema": {"type": "string", "enum": ["true"]}}}
+    operation["responses"]["200"]["headers"] = replayed
+    return {**operation, "parameters": [*parameters, _KEY]}
+
+
+def _events() -> dict[str, Any]:
+    stream = {
+        "description": "server-sent events: page (with id), notice, status, live, reset, trouble; a comment every 15 s",
+        "content": {"text/event-stream": {"schema": _TEXT}},
+    }
+    answers = {"200": stream, **_refusals(("400",))}
+    return {"operationId": "events", "summary": "Everything as it happens", "parameters": [_AFTER], "responses": answers}
+
+
+def _picture() -> dict[str, Any]:
+    picture = {"description": "the slip", "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
+    answers = {"200": picture, **_refusals(("404",))}
+    return {"operationId": "slip", "summary": "A slip as a picture", "parameters": [_JOB], "responses": answers}
+
+
+def text() -> str:
+    """The document as it is checked in."""
+    return json.dumps(document(), ensure_ascii=False, indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(text())
