@@ -21,6 +21,7 @@ from offline_queue.answers import Answer, Problem, parse_answer, parse_problem
 from offline_queue.backoff import CAP_S, persist
 from offline_queue.batch import Batch, cut, encode
 from offline_queue.cursor import Position, position, rewind, suspect, take, unix_ms
+from offline_queue.decisions import carry_out_orders
 from offline_queue.errors import CloudBusy, CloudForbidden, CloudHeld, CloudTrouble, JournalClosed, JournalDamaged, JournalError, WireError
 from offline_queue.journal import Journal
 from offline_queue.pull import FilePull, pull
@@ -152,6 +153,7 @@ class SyncLane:
         """One exchange, if one is due; whether there may be more at once. Raises CloudTrouble. For `run`, and for tests step by step."""
         self._wake.clear()
         try:
+            carry_out_orders(self._journal)
             sent = position(self._reader.meta())
             batch = cut(self._reader, sent, 1 if self._failures >= BREAKER else self._limit)
             if batch is not None:
@@ -359,10 +361,10 @@ class SyncLane:
             self._stop.wait(seconds)
 
     def _idle(self) -> None:
-        """Until a put, a stop, or the next heartbeat."""
+        """Until a put, a stop, an order from the command line, or the next heartbeat."""
         until = min(self._beat_at, self._health_at)
         while not self._stop.is_set() and not self._wake.wait(min(0.5, max(0.0, until - time.monotonic()))):
-            if time.monotonic() >= until:
+            if time.monotonic() >= until or carry_out_orders(self._journal):
                 return
 
     def _open(self) -> Exchange:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from offline_queue.events import NewEvent
 from offline_queue.journal import Journal
+
+sys.path.insert(0, str(Path(__file__).parent))  # receiver_model and the other parts that these tests share
 
 SOURCE = "/t/acme/s/0042/r/2"
 
