@@ -83,7 +83,7 @@ def default_rules() -> Rules:
         Rule("code128-card", "member", frozenset({"code128"}), frozenset({16}), pattern=digits, check=Check("luhn")),
         Rule("qr-link", "member", frozenset({"qr"}), frozenset({16}), pattern=digits, check=Check("luhn"), template=link),
         Rule("qr-number", "member", frozenset({"qr"}), frozenset({16}), pattern=digits, check=Check("luhn")),
-        Rule("coupon", "coupon", frozenset({"code128", "qr"}), frozenset({17}), pattern=re.compile("C[A-Z2-7]{16}")),
+        Rule("coupon", "coupon", frozenset({"code128", "qr"}), frozenset({17}), pattern=re.compile("C[0-9A-HJKMNP-TV-Z]{16}")),
         Rule("product", "product", frozenset({"ean13"}), frozenset({13}), (("00", "19"), ("30", "99")), check=Check("mod10w3")),
         Rule("product-8", "product", frozenset({"ean8"}), frozenset({8}), check=Check("mod10w3")),
     )  # fmt: skip

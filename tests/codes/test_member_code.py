@@ -65,7 +65,7 @@ def test_member_codes_of_every_carrier_are_recognised(text: str, aim: str | None
 
 
 def test_coupons_and_products_are_told_from_members() -> None:
-    assert classify("CABCDEFGHIJKLMN27", "C0", RULES) == Coupon("CABCDEFGHIJKLMN27", "coupon", "code128")
+    assert classify("CTWKVA1TWQH57KBD6", "C0", RULES) == Coupon("CTWKVA1TWQH57KBD6", "coupon", "code128")
     assert classify("4901234567894", "E0", RULES) == Product("4901234567894", "product", "ean13")
     assert classify("49123456", "E4", RULES) == Product("49123456", "product-8", "ean8")
 
