@@ -136,7 +136,7 @@ def document() -> dict[str, Any]:
             "/v1/quotes": {"post": _operation("quote", "What a sale would earn; records nothing", body="Sale", refusals=("409", "415", "422"))},
             "/v1/scans": {"post": _change("postScan", "A member code that was read elsewhere or typed", "Scan")},
             "/v1/voids": {"post": _change("void", "Takes a sale's grant back", "Void", also=("403", "404"))},
-            "/v1/print/{job}/answer": {"post": _change("answerPrint", "A person's answer to 'did it come out?'", "PrintAnswer", (_JOB,), ("404",))},
+            "/v1/print/{job}/answer": {"post": _change("answerPrint", "'Did it come out?', answered", "PrintAnswer", (_JOB,), ("404",))},
             "/v1/slips/{job}.png": {"get": _picture()},
             "/livez": {"get": _operation("alive", "The server answers")},
             "/readyz": {"get": _operation("ready", "The journal can be written and the settings are good", "Ready", also_ready=True)},
