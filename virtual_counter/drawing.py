@@ -30,6 +30,7 @@ _FONTS = (  # Debian's fonts-morisawa-bizud-gothic, fonts-ipaexfont, fonts-vlgot
 )
 _SYMBOLS = ("/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf",)
 _THRESHOLD = 120
+_TAIL = 6  # rows for the edge that the cutter or the tear bar leaves
 
 
 @lru_cache(maxsize=1)
@@ -171,10 +172,10 @@ def _draw_code(code: Code, band: Image.Image) -> None:
 
 
 def draw_slip(slip: PhysicalSlip) -> bytes:
-    """The slip as PNG: width of the paper, one pixel a dot."""
+    """The slip as PNG: width of the paper, one pixel a dot; the edge is drawn below the last row, so that it hides no ink."""
     from PIL import Image, ImageDraw
 
-    canvas = Image.new("RGB", (slip.width_dots + 2 * MARGIN, max(slip.rows, 1)), PAPER)
+    canvas = Image.new("RGB", (slip.width_dots + 2 * MARGIN, slip.rows + (_TAIL if slip.ending else 1)), PAPER)
     for part in slip.placed:
         _draw(part, canvas)
     pen = ImageDraw.Draw(canvas)
@@ -191,7 +192,7 @@ def _draw_ending(slip: PhysicalSlip, pen: object, width: int, height: int) -> No
 
     assert isinstance(pen, ImageDraw.ImageDraw)  # noqa: S101  # narrows the type
     if slip.ending == "torn":
-        pen.polygon([(0, height), *((x, height - 2 - (x // 6 * 7) % 5) for x in range(0, width + 6, 6)), (width, height)], fill=EDGE)
+        pen.polygon([(0, height), *((x, height - 1 - (x // 6 * 7) % 5) for x in range(0, width + 6, 6)), (width, height)], fill=EDGE)
     elif slip.complete:
         pen.line((0, height - 1, width, height - 1), fill=EDGE)
     if slip.ending == "partial":  # the bridge that a partial cut leaves

@@ -129,6 +129,11 @@ class Mechanism:
         left = (head.item.rows - head.done) * self.profile.row_s
         return max(self._time + min(left, _TICK_S) - now, self.profile.row_s)
 
+    @property
+    def time(self) -> float:
+        """When the last thing happened."""
+        return self._time
+
     def step(self, now: float) -> bool:
         """Does at most one piece of work; False when there is nothing to do yet."""
         if not self._queue:

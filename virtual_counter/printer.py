@@ -39,7 +39,7 @@ class VirtualPrinter:
         self.answer_filter: Callable[[bytes], bytes] | None = None  # garbles, doubles or swallows answers
         self._changed = threading.Condition(threading.RLock())
         self._mechanism = Mechanism(profile, self._sensed)
-        self._firmware = Firmware(profile, self._mechanism, self.clock.now, self._answer, self._answer_id, self._clear_buffers)
+        self._firmware = Firmware(profile, self._mechanism, self._device_now, self._answer, self._answer_id, self._clear_buffers)
         self._interpreter = Interpreter(profile, self._mechanism, self._firmware)
         self._program: Commands = self._interpreter.start()
         self._need = next(self._program)
@@ -57,6 +57,7 @@ class VirtualPrinter:
         self._row_faults: list[tuple[int, Action]] = []
         self._answer_faults: list[tuple[int, Action]] = []
         self._due_actions: list[Action] = []
+        self._running = False
         self._mechanism.rows_until_fault = self._rows_until_fault
         self._firmware.power_on()
         self.clock.listeners.append(self._clock_moved)
@@ -231,7 +232,7 @@ class VirtualPrinter:
             self.run()
             self._powered = False
             self._power_drop = "silent" if silent else "refused"
-            self._firmware.counters.settle(self.clock.now(), self.profile.nv_flush_s)
+            self._firmware.counters.settle(self._device_now(), self.profile.nv_flush_s)
             self._firmware.counters.power_lost()
             self._clear_buffers()
             self._real_time.reset()
@@ -375,7 +376,7 @@ class VirtualPrinter:
         self._answers += 1
         answer = data if self.answer_filter is None else self.answer_filter(data)
         if self._link is not None and self.link_state == "up" and answer:
-            put(self._link, self.clock.now() + self.profile.answer_ms / 1000, answer)
+            put(self._link, self._device_now() + self.profile.answer_ms / 1000, answer)
         self._take_due(self._answer_faults, self._answers)
 
     # ------------------------------------------------------------ life
@@ -383,15 +384,27 @@ class VirtualPrinter:
     def run(self) -> None:
         """Catches up with the clock. Cheap when there is nothing to do."""
         with self._changed:
+            if self._running:
+                return  # a fault script turns a knob: the run that it interrupts goes on afterwards
+            self._running = True
             now = self.clock.now()
             busy = False
-            while self._powered and (self._interpret() or self._mechanism.step(now) or self._due_actions):
-                busy = True
-                self._take_due(self._row_faults, self._mechanism.rows_fed)
-                self._run_due_actions()
+            try:
+                while self._powered and (self._interpret() or self._mechanism.step(now) or self._due_actions):
+                    busy = True
+                    self._take_due(self._row_faults, self._mechanism.rows_fed)
+                    self._run_due_actions()
+            finally:
+                self._running = False
             self._firmware.counters.settle(now, self.profile.nv_flush_s)
             if busy:
                 self._tell()
+
+    def _device_now(self) -> float:
+        """The moment at which the printer is: while it catches up with the clock, that of the row under the head."""
+        if self._running:
+            return min(max(self._mechanism.time, self._mechanism.ready_at), self.clock.now())
+        return self.clock.now()
 
     def due_in_s(self) -> float | None:
         """Real seconds until `run` has something to do; None: not before somebody does something."""
@@ -445,7 +458,7 @@ class VirtualPrinter:
 
     def _settle(self) -> None:
         """After a knob was turned."""
-        self._mechanism.resume_at(self.clock.now())
+        self._mechanism.resume_at(self._device_now())
         if self._powered:
             self._firmware.changed()
         self.run()
