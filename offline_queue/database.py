@@ -10,11 +10,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from offline_queue.errors import JournalDamaged, JournalError, JournalForeign, JournalNewer, JournalReadOnly
 from offline_queue.schema import APPLICATION_ID, VERSION, migrate
 
+T = TypeVar("T")
 DATABASE: Final = "queue.db"
 PAGE_SIZE: Final = 1024  # half the bytes per grant of 4096, at the same latency
 
@@ -153,12 +154,13 @@ def rollback(conn: sqlite3.Connection) -> None:
         conn.execute("ROLLBACK")
 
 
-def in_transaction(conn: sqlite3.Connection, work: Callable[[sqlite3.Connection], None]) -> None:
-    """Runs ``work`` in one immediate transaction: for the start, before the writer thread owns the connection."""
+def in_transaction(conn: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+    """Runs ``work`` in one immediate transaction: for who owns the connection."""
     conn.execute("BEGIN IMMEDIATE")
     try:
-        work(conn)
+        result = work(conn)
         conn.execute("COMMIT")
+        return result
     except BaseException:
         rollback(conn)
         raise

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from offline_queue.database import PAGE_SIZE, checkpoint, free_reserve, grow_reserve, in_transaction
-from offline_queue.schema import meta, meta_bytes, meta_int, set_meta
+from offline_queue.schema import meta, meta_int, set_meta
 
 IDLE_S: Final = 2.0
 CHECKPOINT_PAGES: Final = 200  # when idle
@@ -107,7 +107,7 @@ class Upkeep:
         elif self._wants_reserve():
             self._regrow(conn)
         elif self._retention_due:
-            self._retention_due = purge(conn) == RETENTION_STEP
+            self._retention_due = in_transaction(conn, purge) == RETENTION_STEP
             self._pages += RETENTION_STEP // 4 if self._retention_due else 0
 
     def _checkpoint(self, conn: sqlite3.Connection) -> None:
@@ -137,7 +137,7 @@ def purge(conn: sqlite3.Connection) -> int:
     """Deletes up to RETENTION_STEP events that are acknowledged and older than RETENTION_DAYS; how many.
 
     Age is counted in the receiver's time (table `mark`), so that no clock of this machine can delete anything. The floor moves in the
-    same transaction, and never beyond the cursor; rejected and conflicting events stay until somebody has decided.
+    same transaction (the caller's), and never beyond the cursor; rejected and conflicting events stay until somebody has decided.
     """
     values = meta(conn)
     now = meta_int(values, "server_time")
@@ -150,21 +150,12 @@ def purge(conn: sqlite3.Connection) -> int:
     if link is None:
         return 0  # a damaged file; the start's verification speaks of it
 
-    def delete(inside: sqlite3.Connection) -> None:
-        inside.execute(
-            "DELETE FROM ev WHERE seq > ? AND seq <= ? AND seq NOT IN (SELECT seq FROM parked) AND seq NOT IN "
-            "(SELECT seq FROM verdict WHERE resolved IS NULL AND status IN ('rejected', 'conflict'))",
-            (floor, until),
-        )
-        inside.execute("DELETE FROM verdict WHERE seq <= ? AND (resolved IS NOT NULL OR status NOT IN ('rejected', 'conflict'))", (until,))
-        inside.execute("DELETE FROM mark WHERE seq < ?", (until,))
-        set_meta(inside, {"floor_seq": until, "floor_chain": bytes(link[0])})
-
-    in_transaction(conn, delete)
+    conn.execute(
+        "DELETE FROM ev WHERE seq > ? AND seq <= ? AND seq NOT IN (SELECT seq FROM parked) AND seq NOT IN "
+        "(SELECT seq FROM verdict WHERE resolved IS NULL AND status IN ('rejected', 'conflict'))",
+        (floor, until),
+    )
+    conn.execute("DELETE FROM verdict WHERE seq <= ? AND (resolved IS NOT NULL OR status NOT IN ('rejected', 'conflict'))", (until,))
+    conn.execute("DELETE FROM mark WHERE seq < ?", (until,))
+    set_meta(conn, {"floor_seq": until, "floor_chain": bytes(link[0])})
     return until - floor
-
-
-def floor_of(conn: sqlite3.Connection) -> tuple[int, bytes]:
-    """Number and link below which rows may be gone."""
-    values = meta(conn)
-    return meta_int(values, "floor_seq"), meta_bytes(values, "floor_chain")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import tempfile
 import threading
 from pathlib import Path
@@ -98,19 +99,14 @@ class Register(RuleBasedStateMachine):
     def let_old_ones_go(self) -> None:
         """Retention, as if 35 days had gone by since everything that is acknowledged was."""
 
-        def age(conn: object) -> None:
-            acked = meta(conn)["acked_seq"]  # type: ignore[arg-type]
-            conn.execute("INSERT OR REPLACE INTO mark(seq, at) VALUES(?, 1)", (acked,))  # type: ignore[attr-defined]
-            set_meta(conn, {"server_time": 1 << 40})  # type: ignore[arg-type]
+        def age(conn: sqlite3.Connection) -> None:
+            conn.execute("INSERT OR REPLACE INTO mark(seq, at) VALUES(?, 1)", (meta(conn)["acked_seq"],))
+            set_meta(conn, {"server_time": 1 << 40})
 
         self.journal.transact(age).result(10)
         self.backup = None  # a receiver's backup is never older than what the registers keep
-        self.journal.close()
-        conn = __import__("sqlite3").connect(self.directory / "queue.db", isolation_level=None)
-        while purge(conn) == RETENTION_STEP:
+        while self.journal.transact(purge).result(10) == RETENTION_STEP:
             pass
-        conn.close()
-        self._open(self.directory)
 
     # ------------------------------------------------ disasters
 
