@@ -6,10 +6,10 @@ import io
 from typing import TYPE_CHECKING, Literal
 
 from virtual_counter import barcodes
-from virtual_counter.drawing import font_paths
+from virtual_counter.drawing import font_paths, rom_glyph
 
 if TYPE_CHECKING:
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
 Symbology = Literal["JAN13", "JAN8", "NW7", "CODE128", "CODE39", "ITF", "QR"]
 
@@ -70,23 +70,30 @@ def paste_code(symbology: Symbology, text: str, canvas: Image.Image, box: tuple[
     canvas.paste(code, (left + (width - code.width) // 2, top + (height - code.height) // 2))
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    from PIL import ImageFont
-
-    paths = font_paths()
-    return ImageFont.truetype(paths[0], size) if paths else ImageFont.load_default(size)
-
-
 def _write(pen: ImageDraw.ImageDraw, at: tuple[int, int], text: str, size: int, fill: tuple[int, int, int], anchor: str = "la") -> None:
     from PIL import ImageFont
 
-    font = _font(size)
-    if not font_paths():  # the letters that Pillow brings along know no kanji
-        text = text.encode("ascii", "ignore").decode() or "-"
-    if isinstance(font, ImageFont.FreeTypeFont):
-        pen.text(at, text, font=font, fill=fill, anchor=anchor)
-    else:
-        pen.text(at, text, font=font, fill=fill)
+    paths = font_paths()
+    if paths:
+        pen.text(at, text, font=ImageFont.truetype(paths[0], size), fill=fill, anchor=anchor)
+        return
+    strip = _from_dots(text, size)
+    left = at[0] - {"l": 0, "m": strip.width // 2, "r": strip.width}[anchor[0]]
+    top = at[1] - {"a": 0, "m": strip.height // 2}[anchor[1]]
+    pen.bitmap((left, top), strip, fill=fill)
+
+
+def _from_dots(text: str, size: int) -> Image.Image:
+    """On a machine without fonts: the printer's glyphs, enlarged."""
+    from PIL import Image
+
+    cells = [rom_glyph(char) for char in text]
+    line = Image.new("L", (sum(cell.width for cell in cells) or 1, 24), 0)
+    x = 0
+    for cell in cells:
+        line.paste(cell, (x, 0))
+        x += cell.width
+    return line.resize((max(line.width * size // 24, 1), size), Image.Resampling.BICUBIC)
 
 
 def _spaced(symbology: Symbology, text: str) -> str:

@@ -1,7 +1,7 @@
 """Owns the picture of a slip: dots as a thermal head burns them, on paper with its margins and its cut.
 
-One pixel is one dot. Glyphs come from a Japanese gothic font of the system, burnt to one bit at 24 dots as in a printer's ROM and scaled
-by doubling dots; without such a font Pillow's own letters are used and kanji become boxes with their code, so that nothing crashes.
+One pixel is one dot. Glyphs come from the 24-dot ROM (`rom_font`) and are doubled as printers double them; what it has not (and the
+smaller font B) from a gothic font of the system; without any, from Pillow's own letters, and kanji become boxes with their code.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
+from virtual_counter import rom_font
 from virtual_counter.line import ANK, KANJI
 from virtual_counter.paper import Blank, Cell, Code, Picture, Placed, TextLine
 
@@ -30,6 +31,7 @@ _FONTS = (  # Debian's fonts-morisawa-bizud-gothic, fonts-ipaexfont, fonts-vlgot
 )
 _SYMBOLS = ("/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf",)
 _THRESHOLD = 120
+_SMALL_THRESHOLD = 96  # thin strokes would break when they shrink
 _TAIL = 6  # rows for the edge that the cutter or the tear bar leaves
 
 
@@ -56,6 +58,9 @@ def _glyph(char: str, width: int, height: int) -> Image.Image:
     """The ROM's dots of a character: mode L, 255 where it is black."""
     from PIL import Image, ImageDraw
 
+    picture = _from_rom(char, width, height)
+    if picture is not None:
+        return picture
     picture = Image.new("L", (width, height), 0)
     draw = ImageDraw.Draw(picture)
     size = height if width >= height or width * 2 == height else round(height * 0.95)
@@ -69,6 +74,31 @@ def _glyph(char: str, width: int, height: int) -> Image.Image:
     else:
         _stand_in(draw, char, width, height)
     return picture.point(lambda value: 255 if value > _THRESHOLD else 0)
+
+
+def _from_rom(char: str, width: int, height: int) -> Image.Image | None:
+    from PIL import Image
+
+    found = rom_font.glyph(char)
+    if found is None:
+        return None
+    own_width, stride, bits = found
+    picture = Image.frombytes("1", (stride * 8, rom_font.ROWS), bits).convert("L").crop((0, 0, own_width, rom_font.ROWS))
+    if own_width == width and height == rom_font.ROWS:
+        return picture
+    if height == rom_font.ROWS:  # a full-width glyph in a half-width cell, or the other way round: centred, as wide as there is room
+        cell = Image.new("L", (width, height), 0)
+        squeezed = picture if own_width < width else picture.resize((width, height), Image.Resampling.BOX)
+        cell.paste(squeezed, ((width - squeezed.width) // 2, 0))
+        return cell.point(lambda value: 255 if value > _THRESHOLD else 0)
+    smaller = picture.resize((width, height), Image.Resampling.LANCZOS)  # font B
+    return smaller.point(lambda value: 255 if value > _SMALL_THRESHOLD else 0)
+
+
+def rom_glyph(char: str) -> Image.Image:
+    """A character as the ROM shows it, 24 dots high and 12 or 24 wide: mode L, 255 where it is black."""
+    found = rom_font.glyph(char)
+    return _glyph(char, found[0] if found else 12 if char.isascii() else 24, rom_font.ROWS)
 
 
 def _stand_in(draw: object, char: str, width: int, height: int) -> None:

@@ -135,9 +135,14 @@ class Line:
             return
         high = max(cell.height for cell in self._cells)
         offset = self.offset(self._x)
-        cells = tuple(replace(cell, x=cell.x + offset) for cell in self._cells)
+        cells = tuple(replace(cell, x=self._across(cell, offset)) for cell in self._cells)
         self._mechanism.print(TextLine(cells, high, max(rows, high), "".join(self._text)))
         self.clear()
+
+    def _across(self, cell: Cell, offset: int) -> int:
+        """A line that stands on its head begins at the right."""
+        x = cell.x + offset
+        return 2 * self.style.left_margin + self.area - x - cell.width if cell.upside_down else x
 
     def offset(self, width: int) -> int:
         """Where something of this width begins, by margin and alignment."""

@@ -201,14 +201,26 @@ def test_no_bytes_whatever_bring_it_down_and_it_answers_afterwards(bench, profil
     assert till.lines[-1].endswith("alive")
 
 
-def test_without_a_japanese_font_the_picture_still_comes(bench, monkeypatch):
+@pytest.mark.parametrize("rom", [True, False])
+def test_without_any_font_of_the_system_the_picture_still_comes(bench, monkeypatch, rom):
     monkeypatch.setattr(drawing, "font_paths", tuple)
+    if not rom:
+        monkeypatch.setattr(drawing.rom_font, "glyph", lambda char: None)
     drawing._glyph.cache_clear()
     till = bench(T0_58)
-    till.print(b"ABC 123\n" + "漢".encode("gb18030") + b"\n")
-    picture = Image.open(io.BytesIO(till.printer.slips()[0].png()))
+    till.print(b"ABC 123\n" + "漢".encode("gb18030") + b"\n" + h("1B4D01") + b"small\n")
+    picture = Image.open(io.BytesIO(till.printer.slips()[0].png())).convert("L")
     drawing._glyph.cache_clear()
-    assert min(picture.convert("L").tobytes()) < 60
+    top = 96  # below the rows between cutter and head
+    for line in range(3):
+        assert min(picture.crop((0, top + 30 * line, picture.width, top + 30 * line + 24)).tobytes()) < 60
+
+
+def test_a_line_that_stands_on_its_head_begins_at_the_right(bench):
+    till = bench()
+    till.print(h("1B7B01") + b"AB\n")
+    (line,) = [part.item for part in till.printer.slips()[0].placed if isinstance(part.item, TextLine)]
+    assert [(cell.char, cell.x) for cell in line.cells] == [("A", 564), ("B", 552)]
 
 
 def test_the_code_item_knows_its_height(bench):
