@@ -15,7 +15,7 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3-venv is missing: apt-get install python3-venv"; exit 1; }
 	@echo "setting up $(VENV) (hash-pinned)"
 	@$(PIP) install --require-hashes -r requirements.txt
-	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(PIP) install --no-deps --no-build-isolation --config-settings editable_mode=compat -e . 2>/dev/null
 	@touch $@
 
 setup-dev: $(VENV)/.ready-dev ## .venv with the tests' and linters' tools as well

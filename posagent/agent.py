@@ -129,6 +129,9 @@ class Agent:
         self.look = threading.Event()
         """Set when the program file should be looked at now."""
         self.threads: list[threading.Thread] = []
+        """The loops. Those that sleep in a device's read are not waited for at the end: the kernel closes what they hold."""
+        self.awaited: list[threading.Thread] = []
+        """The loops whose last step matters: a slip under way, an answer on the wire."""
         self.closers: list[Callable[[], None]] = []
         """Called at the end, before threads are waited for: what wakes a thread that no event wakes."""
         self.critical: list[Callable[[], str]] = []
@@ -212,7 +215,7 @@ class Agent:
         for close in self.closers:
             close()
         deadline = time.monotonic() + END_S
-        for thread in self.threads:
+        for thread in self.awaited:
             thread.join(timeout=max(0.0, deadline - time.monotonic()))
         for future in self._asked.values():
             future.cancel()

@@ -98,7 +98,8 @@ def _started(settings: Settings, registry: Registry, journal: Journal, agent_ver
     if settings.cloud is not None:
         cloud = cloud_lane(journal, settings.cloud, agent.stopping)
         link.append(cloud.state)
-        agent.threads.append(threading.Thread(target=cloud.run, name="cloud", daemon=True))
+        agent.awaited.append(threading.Thread(target=cloud.run, name="cloud", daemon=True))
+        agent.closers.append(cloud.wake)
     _add_devices(agent, settings, registry, lane, displays)
     agent.threads.append(threading.Thread(target=_watch_program, args=(agent, settings, in_force), name="program", daemon=True))
     if settings.screen.listen or settings.screen.socket:
@@ -120,11 +121,11 @@ def _started(settings: Settings, registry: Registry, journal: Journal, agent_ver
             unix_path=str(settings.screen.socket or ""),
         )
         agent.closers.append(server.stop)
-        agent.threads.append(threading.Thread(target=server.run, name="page", daemon=True))
+        agent.awaited.append(threading.Thread(target=server.run, name="page", daemon=True))
         _log.info("page: %s", server.url)
     for finding in journal.findings:
         _log.warning("journal: %s", finding)
-    for thread in agent.threads:
+    for thread in (*agent.threads, *agent.awaited):
         thread.start()
     return agent
 
@@ -204,7 +205,7 @@ def _add_devices(agent: Agent, settings: Settings, registry: Registry, lane: Pri
                 printing = PrintLoop(device, driver, lane, recorder, agent.post, agent.stopping)
                 agent.journal.subscribe(printing.wake)
                 agent.closers.append(printing.wake)
-                agent.threads.append(printing)
+                agent.awaited.append(printing)
             case "display":
                 agent.threads.append(display_loop(device.name, driver, device.options, displays[device.name], agent.post, agent.stopping))
             case _:
