@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from virtual_counter.paper import PhysicalSlip
 
-PAPER, INK, EDGE = (252, 250, 244), (38, 36, 44), (214, 210, 200)
+PALETTE = (252, 250, 244), (38, 36, 44), (214, 210, 200)  # paper, burnt, the shadow of an edge
+_PAPER, _INK, _EDGE = range(3)
 MARGIN = 32  # unprinted dots on either side
 
 _FONTS = (  # Debian's fonts-morisawa-bizud-gothic, fonts-ipaexfont, fonts-vlgothic, fonts-noto-cjk; then what every desktop has
@@ -183,7 +184,7 @@ def _draw(part: Placed, canvas: Image.Image) -> None:
         case _:
             assert_never(item)
     shown = band.crop((0, part.first, band.width, part.first + part.count))
-    canvas.paste(INK, (MARGIN, part.top), shown)
+    canvas.paste(_INK, (MARGIN, part.top), shown)
 
 
 def _draw_code(code: Code, band: Image.Image) -> None:
@@ -205,15 +206,16 @@ def draw_slip(slip: PhysicalSlip) -> bytes:
     """The slip as PNG: width of the paper, one pixel a dot; the edge is drawn below the last row, so that it hides no ink."""
     from PIL import Image, ImageDraw
 
-    canvas = Image.new("RGB", (slip.width_dots + 2 * MARGIN, slip.rows + (_TAIL if slip.ending else 1)), PAPER)
+    canvas = Image.new("P", (slip.width_dots + 2 * MARGIN, slip.rows + (_TAIL if slip.ending else 1)), _PAPER)
+    canvas.putpalette([level for colour in PALETTE for level in colour])
     for part in slip.placed:
         _draw(part, canvas)
     pen = ImageDraw.Draw(canvas)
     for row in slip.splices:
-        pen.line((0, row, canvas.width, row), fill=EDGE, width=2)
+        pen.line((0, row, canvas.width, row), fill=_EDGE, width=2)
     _draw_ending(slip, pen, canvas.width, canvas.height)
     file = io.BytesIO()
-    canvas.quantize(16).save(file, "PNG", optimize=True)
+    canvas.save(file, "PNG", bits=2)
     return file.getvalue()
 
 
@@ -222,8 +224,8 @@ def _draw_ending(slip: PhysicalSlip, pen: object, width: int, height: int) -> No
 
     assert isinstance(pen, ImageDraw.ImageDraw)  # noqa: S101  # narrows the type
     if slip.ending == "torn":
-        pen.polygon([(0, height), *((x, height - 1 - (x // 6 * 7) % 5) for x in range(0, width + 6, 6)), (width, height)], fill=EDGE)
+        pen.polygon([(0, height), *((x, height - 1 - (x // 6 * 7) % 5) for x in range(0, width + 6, 6)), (width, height)], fill=_EDGE)
     elif slip.complete:
-        pen.line((0, height - 1, width, height - 1), fill=EDGE)
+        pen.line((0, height - 1, width, height - 1), fill=_EDGE)
     if slip.ending == "partial":  # the bridge that a partial cut leaves
-        pen.rectangle((width // 2 - 4, height - 3, width // 2 + 4, height - 1), fill=EDGE)
+        pen.rectangle((width // 2 - 4, height - 3, width // 2 + 4, height - 1), fill=_EDGE)

@@ -135,7 +135,9 @@ class Line:
             return
         high = max(cell.height for cell in self._cells)
         offset = self.offset(self._x)
-        cells = tuple(replace(cell, x=self._across(cell, offset)) for cell in self._cells)
+        cells = tuple(self._cells)
+        if offset or self.style.upside_down:
+            cells = tuple(replace(cell, x=self._across(cell, offset)) for cell in cells)
         self._mechanism.print(TextLine(cells, high, max(rows, high), "".join(self._text)))
         self.clear()
 

@@ -56,6 +56,7 @@ class Mechanism:
         self._queue: deque[_Rows | _Cut | _Notice] = deque()
         self._time = 0.0
         self._queued_rows = 0
+        self._ahead_rows = profile.rows(profile.ahead_mm)
 
     # ------------------------------------------------------------ sensors
 
@@ -77,7 +78,7 @@ class Mechanism:
     @property
     def room(self) -> bool:
         """The interpreter may run further ahead."""
-        return self._queued_rows < self.profile.rows(self.profile.ahead_mm)
+        return self._queued_rows < self._ahead_rows
 
     @property
     def idle(self) -> bool:

@@ -427,17 +427,21 @@ class VirtualPrinter:
         moved = False
         while self._rx and self._mechanism.room and not self._mechanism.stopped:
             moved = True
-            take = min(self._need - len(self._partial), len(self._rx))
-            self._partial += self._rx[:take]
+            take = self._need - len(self._partial)
+            data = bytes(self._rx[:take])
             del self._rx[:take]
-            if len(self._partial) < self._need:
-                continue
-            program, data = self._program, bytes(self._partial)
-            self._partial.clear()
+            if self._partial or len(data) < take:
+                self._partial += data
+                if len(data) < take:
+                    break
+                data = bytes(self._partial)
+                self._partial.clear()
+            program = self._program
             need = program.send(data)
             if self._program is program:
                 self._need = need
-            self._run_due_actions()
+            if self._due_actions:
+                self._run_due_actions()
         return moved
 
     def _run_due_actions(self) -> None:
