@@ -198,11 +198,7 @@ class World:
         self.install(self.pick(), Image(self.new_id(), [], 0))
 
     def install(self, which: int, image: Image) -> None:
-        fresh = Stream(self.streams[which].place, image.stream_id)
-        for body in image.bodies:
-            fresh.put(body)
-        fresh.acked = image.acked
-        self.streams[which] = fresh
+        self.streams[which].install(image.stream_id, image.bodies, image.acked)
 
     def take_backup(self) -> None:
         self.generation += 1
@@ -217,34 +213,11 @@ class World:
             path.write_bytes(self.backup.read_bytes())
             self.reopen(path)
 
-    # ---------------------------------------------------------------- the register's rules (spec 3.3, 3.4)
-
     def take(self, sent: Sent) -> None:
         stream = self.streams[sent.register]
         if sent.stream_id != stream.stream_id or sent.reply is None:
             return  # an answer to a stream that is closed
-        match sent.reply:
-            case Answer(acked=acked, chain=chain):
-                if self.checks_chain and (acked > len(stream.bodies) or stream.link(acked) != chain):
-                    self.rotate(sent.register)
-                elif acked >= stream.acked or sent.method == "GET":
-                    stream.acked = min(acked, len(stream.bodies))
-            case Problem(type=wire.GAP | wire.UNKNOWN_STREAM, expected=expected, chain=chain):
-                if sent.method == "GET" and stream.acked == 0:
-                    return
-                if expected - 1 <= len(stream.bodies) and stream.link(expected - 1) == chain:
-                    stream.acked = expected - 1
-                else:
-                    self.rotate(sent.register)
-            case Problem(type=wire.FORK):
-                self.rotate(sent.register)
-            case problem:
-                raise AssertionError(problem)
-
-    def rotate(self, which: int) -> None:
-        self.count["rotated"] += 1
-        old = self.streams[which]
-        self.install(which, Image(self.new_id(), old.bodies, 0))
+        self.count["rotated"] += stream.learn(sent.reply, heartbeat=sent.method == "GET", checks_chain=self.checks_chain)
 
     # ---------------------------------------------------------------- the end
 

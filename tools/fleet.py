@@ -1,6 +1,6 @@
-"""Owns simulated registers: what a register keeps and says, without devices, files or sockets, against the real receiver.
+"""Owns simulated registers: what a register keeps, says and concludes, without devices, files or sockets, against the real receiver.
 
-    python -m tools.fleet --help
+    python -m tools.fleet --help          the runs with thousands of them (`tools.fleet_runs`)
 """
 
 from __future__ import annotations
@@ -120,6 +120,40 @@ class Stream:
         """Where the receiver has it."""
         return f"/v1/streams/{self.stream_id}"
 
+    def learn(self, reply: Answer | Problem, *, heartbeat: bool = False, checks_chain: bool = True) -> bool:
+        """What a register concludes from an answer (spec 3.3, 3.4); True: it went on under a new stream. ``checks_chain`` False is a register
+        without its half of the chain check: a mutant. Raises ValueError for an answer that means trouble of another kind."""
+        match reply:
+            case Answer(acked=acked, chain=chain):
+                if checks_chain and (acked > len(self.bodies) or self.link(acked) != chain):
+                    return self.rotate()
+                if acked >= self.acked or heartbeat:
+                    self.acked = min(acked, len(self.bodies))
+            case Problem(type=wire.GAP | wire.UNKNOWN_STREAM, expected=expected, chain=chain):
+                if heartbeat and self.acked == 0:
+                    return False
+                if expected - 1 > len(self.bodies) or self.link(expected - 1) != chain:
+                    return self.rotate()
+                self.acked = expected - 1
+            case Problem(type=wire.FORK):
+                return self.rotate()
+            case _:
+                raise ValueError(reply)
+        return False
+
+    def rotate(self) -> bool:
+        """Everything that is held goes again under a new stream."""
+        self.install("", self.bodies, 0)
+        return True
+
+    def install(self, stream_id: str, bodies: list[bytes], acked: int) -> None:
+        """The disk becomes this; an empty name is a new stream."""
+        self.stream_id = stream_id or str(uuid.UUID(int=random.getrandbits(128), version=4))
+        held = list(bodies)
+        self.bodies, self.links, self.acked = [], [], acked
+        for body in held:
+            self.put(body)
+
     def batch(self, first: int, last: int, withheld: tuple[int, ...] = (), gzip: bool = True) -> tuple[Headers, bytes]:
         """Headers and payload of a batch from ``first`` to ``last``."""
         payload = wire.frame([self.bodies[seq - 1] for seq in range(first, last + 1) if seq not in withheld])
@@ -148,3 +182,11 @@ class Stream:
         headers, coded = self.batch(first or self.acked + 1, last or min(len(self.bodies), self.acked + wire.MAX_EVENTS), **options)
         reply = await call(app, "POST", self.path + "/events", headers, coded)
         return reply, parse_answer(reply.body) if reply.status == 200 else parse_problem(reply.body, reply.status)
+
+
+if __name__ == "__main__":
+    import sys
+
+    from tools.fleet_runs import main
+
+    sys.exit(main())

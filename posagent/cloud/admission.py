@@ -1,7 +1,8 @@
 """Owns how many batches wait at once, and when the ones that do not get in shall come back.
 
-After an outage every register comes at the same moment. Those above the limit get 503 with Retry-After, spread evenly over the time that the
-waiting registers need at the measured rate: equal values would bring them all back together (spec: full jitter with a server-side spread).
+After an outage every register comes at the same moment. Those above the limit get 503 with Retry-After, spread evenly over the time that they
+need at the measured rate: equal values would bring them all back together. How many will come is known before they come: they are the streams
+that were alive and have been silent for longer than a heartbeat (`expected`).
 """
 
 from __future__ import annotations
@@ -23,11 +24,16 @@ class Admission:
     """Counts what is inside. ``enter`` and ``leave`` belong together; safe to share between threads."""
 
     def __init__(
-        self, most_waiting: int, clock: Callable[[], float] = monotonic, uniform: Callable[[float, float], float] = random.uniform
+        self,
+        most_waiting: int,
+        clock: Callable[[], float] = monotonic,
+        uniform: Callable[[float, float], float] = random.uniform,
+        expected: Callable[[], int] = lambda: 0,
     ) -> None:
         self._most_waiting = most_waiting
         self._clock = clock
         self._uniform = uniform
+        self.expected = expected
         self._lock = threading.Lock()
         self._inside = 0
         self._turned_away: OrderedDict[str, float] = OrderedDict()
@@ -47,7 +53,7 @@ class Admission:
             self._turned_away.move_to_end(stream)
             while self._turned_away and (len(self._turned_away) > _REMEMBERED or next(iter(self._turned_away.values())) < now - _FORGET_S):
                 self._turned_away.popitem(last=False)
-            needed_s = (len(self._turned_away) + self._inside) / self._rate(now)
+            needed_s = (max(len(self._turned_away), self.expected()) + self._inside) / self._rate(now)
             return round(self._uniform(LEAST_RETRY_S, min(MOST_RETRY_S, max(LEAST_RETRY_S + 1, needed_s))))
 
     def leave(self) -> None:

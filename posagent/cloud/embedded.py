@@ -23,6 +23,7 @@ def bind(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(2048)  # from here on connections wait in the kernel until the application answers
     except OSError as trouble:
         listener.close()
         raise PortTaken(f"receiver: {host}:{port} cannot be used ({trouble.strerror}); choose another port") from trouble

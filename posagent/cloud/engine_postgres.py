@@ -92,7 +92,11 @@ class PostgresEngine:
         self._local = threading.local()
         self._all: list[psycopg.Connection[Row]] = []
         self._guard = threading.Lock()
-        self.write(_make_tables)
+        try:
+            self.write(_make_tables)
+        except BaseException:
+            self.close()
+            raise
 
     def _connection(self) -> psycopg.Connection[Row]:
         connection: psycopg.Connection[Row] | None = getattr(self._local, "connection", None)

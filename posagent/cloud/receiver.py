@@ -24,10 +24,14 @@ from posagent.cloud.admission import Admission
 from posagent.cloud.engine import Engine, Work, open_engine
 from posagent.cloud.ingest import Outcome, Refusal, Sender, ingest
 from posagent.cloud.reception import Request
+from posagent.errors import StorageError
 
 log = logging.getLogger(__name__)
 
 MAX_HEALTH_BYTES = 16_384
+_ALIVE_MS = 3 * 86_400_000  # silent for longer: a store that closed, a replaced stream
+_OVERDUE_MS = 20 * 60_000  # a heartbeat comes every 15 minutes, give or take a tenth
+_ASK_AGAIN_S = 5.0
 _THREADS = {"sqlite": 4, "postgres": 8}
 
 
@@ -49,6 +53,9 @@ class Receiver:
         self.clock = clock
         self.engine: Engine = open_engine(database_url)
         self.admission = admission or Admission(settings.most_waiting)
+        self.admission.expected = self.silent_streams
+        self._silent = 0
+        self._silent_asked = 0.0
         self.threads = ThreadPoolExecutor(_THREADS[self.engine.name], thread_name_prefix="receiver")
         self.trouble = False  # the database refused the last request; said once
         self._count_lock = threading.Lock()
@@ -58,6 +65,21 @@ class Receiver:
         """Waits for what is being worked on and closes the database."""
         self.threads.shutdown(wait=True, cancel_futures=True)
         self.engine.close()
+
+    def silent_streams(self) -> int:
+        """How many registers were alive lately and are overdue: after an outage they will all come. A few seconds old; never waits."""
+        now = self.clock()
+        if not 0 <= now - self._silent_asked < _ASK_AGAIN_S:
+            self._silent_asked = now
+            self.threads.submit(self._count_silent, int(now * 1000))
+        return self._silent
+
+    def _count_silent(self, now_ms: int) -> None:
+        question = "SELECT count(*) FROM stream WHERE last_seen_ms > ? AND last_seen_ms < ?"
+        try:
+            self._silent = self.engine.read(lambda work: work.rows(question, now_ms - _ALIVE_MS, now_ms - _OVERDUE_MS))[0][0]
+        except StorageError as trouble:
+            log.warning("overdue registers cannot be counted: %s", trouble)
 
     def now_ms(self) -> int:
         """The receiver's wall clock."""

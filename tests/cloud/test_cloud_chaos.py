@@ -64,7 +64,7 @@ def late_acknowledgement(directory, new_sales, checks_chain):
             world.send(0)
             world.deliver_request()
             world.deliver_answer()
-        image = world.streams[0]
+        stream_id = world.streams[0].stream_id
         world.images[0] = []
         world.take_image()
         for _ in range(20):
@@ -78,7 +78,7 @@ def late_acknowledgement(directory, new_sales, checks_chain):
         assert len(world.streams[0].bodies) == 80
         for _ in range(new_sales):
             world.put(register=0)
-        assert image.stream_id == world.streams[0].stream_id
+        assert stream_id == world.streams[0].stream_id
         world.take(late)
         world.settle()
         return world.problems()
