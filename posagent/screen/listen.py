@@ -82,11 +82,19 @@ def holder_of_port(port: int) -> str:
                 column = line.split()
                 if column[3] == "0A" and int(column[1].rpartition(":")[2], 16) == port:  # 0A: LISTEN (linux/include/net/tcp_states.h)
                     inodes.add(f"socket:[{column[9]}]")
-    for process in Path("/proc").glob("[0-9]*"):
+    for process in list(Path("/proc").glob("[0-9]*")):
         with suppress(OSError):  # gone, or another user's
-            if any(str(entry.readlink()) in inodes for entry in (process / "fd").iterdir()):
+            if inodes & _links_in(process / "fd"):
                 return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
     return ""
+
+
+def _links_in(folder: Path) -> set[str]:
+    found = set()
+    for entry in list(folder.iterdir()):
+        with suppress(OSError):  # closed meanwhile
+            found.add(str(entry.readlink()))
+    return found
 
 
 def _refuse_living(path: str) -> None:

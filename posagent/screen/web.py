@@ -100,7 +100,6 @@ def _config(app: App) -> uvicorn.Config:
         server_header=False,
         date_header=False,
         timeout_keep_alive=IDLE_CONNECTION_S,
-        timeout_graceful_shutdown=_STOP_S,
         h11_max_incomplete_event_size=HEADER_BYTES,
     )
 
@@ -143,10 +142,17 @@ class _Server(uvicorn.Server):
                     return
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """uvicorn's own, without a connection that slips between its steps."""
+        """Idle connections close at once; what is being answered has two seconds; then the rest is cut. (uvicorn's own polls, and logs.)"""
         await self._stop_accepting()
-        await super().shutdown(sockets)
-        for connection in list(self.server_state.connections):
+        state = self.server_state
+        for connection in list(state.connections):
+            connection.shutdown()
+        if state.tasks:
+            await asyncio.wait(set(state.tasks), timeout=_STOP_S)
+        for task in list(state.tasks):
+            task.cancel()
+        await _let_the_loop_turn()
+        for connection in list(state.connections):
             connection.transport.abort()
         await _let_the_loop_turn()
 

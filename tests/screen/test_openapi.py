@@ -77,7 +77,7 @@ def test_our_check_and_the_published_schema_agree(path: str) -> None:
     schema = POSTS[path]
     validator = Draft202012Validator(schema)
 
-    @settings(max_examples=150, deadline=None, database=None)
+    @settings(max_examples=60, deadline=None, database=None)
     @given(bodies_near(schema))
     def agree(value: Any) -> None:
         ours = check(value, schema, "body") == ""
@@ -94,7 +94,7 @@ def test_our_check_and_the_published_schema_agree(path: str) -> None:
 def test_no_body_whatsoever_makes_a_bug(counter: Any, server: Any) -> None:
     paths = st.sampled_from(sorted(POSTS))
 
-    @settings(max_examples=120, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=80, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(paths, st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()), st.uuids())
     def fuzz(path: str, body: bytes, key: Any) -> None:
         status, answer = ask(server.address, "POST", path, body, key.hex)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from posagent.messages import CATALOGUE
 
@@ -36,15 +36,27 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
+@pytest.fixture(scope="module")
+def contexts(browser: Browser) -> Iterator[dict[str, BrowserContext]]:
+    """Browser contexts by their options, for all tests: each server has a port, and so a storage, of its own."""
+    opened: dict[str, BrowserContext] = {}
+    yield opened
+    for context in opened.values():
+        context.close()
+
+
 @pytest.fixture
-def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+def open_page(browser: Browser, contexts: dict[str, BrowserContext]) -> Iterator[Callable[..., Page]]:
     """Opens the page of a server; at the end no page may have complained on its console (a lost line is not a complaint)."""
-    contexts, complaints = [], []
+    pages: list[Page] = []
+    complaints: list[str] = []
 
     def opening(server: Any, viewport: Any = REGISTER, **options: Any) -> Page:
-        context = browser.new_context(viewport=viewport, **options)
-        contexts.append(context)
-        page = context.new_page()
+        name = f"{viewport} {options}"
+        if name not in contexts:
+            contexts[name] = browser.new_context(viewport=viewport, **options)
+        page = contexts[name].new_page()
+        pages.append(page)
         page.set_default_timeout(8000)
         page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
         page.on("pageerror", lambda bug: complaints.append(str(bug)))
@@ -53,8 +65,8 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         return page
 
     yield opening
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert [said for said in complaints if "net::ERR_" not in said and "status of 4" not in said] == []
 
 
@@ -125,12 +137,13 @@ def test_a_large_amount_is_asked_about_once_more(counter: Any, server: Any, open
     assert [call[1]["total"] for call in counter.calls] == [498000]
 
 
-@pytest.mark.parametrize("typed", ["0", "abc", "-5", "12.5"])
-def test_what_is_no_amount_is_not_sent(counter: Any, server: Any, open_page: Any, typed: str) -> None:
+def test_what_is_no_amount_is_not_sent(counter: Any, server: Any, open_page: Any) -> None:
     page = open_page(server)
-    page.locator("#amount").fill(typed)
-    page.keyboard.press("Enter")
-    expect(page.locator("#entry-note")).to_have_text("数字で入力してください")
+    for typed in ("0", "abc", "-5", "12.5", "四百"):
+        page.locator("#amount").fill(typed)
+        expect(page.locator("#entry-note")).to_be_hidden()
+        page.keyboard.press("Enter")
+        expect(page.locator("#entry-note")).to_have_text("数字で入力してください")
     assert counter.calls == []
 
 
@@ -316,6 +329,37 @@ def test_a_frame_of_another_site_does_not_show_the_page(browser: Browser, server
     context.close()
 
 
+def test_a_hostile_page_in_the_same_browser_changes_nothing_and_learns_nothing(browser: Browser, counter: Any, server: Any) -> None:
+    counter.slip = b"secret"
+    context = browser.new_context()
+    page = context.new_page()
+    page.route("http://elsewhere.test/", lambda route: route.fulfill(content_type="text/html", body="<p>win a prize</p>"))
+    page.goto("http://elsewhere.test/")
+    tried = page.evaluate(
+        """async (base) => {
+             const sale = JSON.stringify({total: 9999});
+             const attempt = (path, options) => fetch(base + path, options)
+               .then(answer => answer.type === 'opaque' ? 'opaque' : answer.text(), () => 'blocked');
+             const picture = path => new Promise(done => { const image = new Image(); image.src = base + path;
+               image.onload = () => done('loaded'); image.onerror = () => done('blocked'); });
+             return [
+               await attempt('v1/sales', {method: 'POST', mode: 'no-cors', body: sale}),
+               await attempt('v1/sales', {method: 'POST', body: sale,
+                 headers: {'Content-Type': 'application/json', 'Idempotency-Key': 'hostile-1'}}),
+               await attempt('v1/status', {}),
+               await attempt('v1/events?after=0', {}),
+               await picture('v1/slips/J1.png'),
+               await picture('static/card.svg'),
+             ];
+           }""",
+        server.url,
+    )
+    assert tried[1:] == ["blocked"] * 5
+    assert tried[0] in {"opaque", "blocked"}  # an answer that the page cannot read: 415
+    assert counter.calls == []
+    context.close()
+
+
 CONTRAST = """() => {
   const channel = v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
   const parse = text => { const n = text.match(/[\\d.]+/g).map(Number); return {c: n.slice(0, 3), a: n[3] ?? 1}; };
@@ -340,12 +384,13 @@ CONTRAST = """() => {
 SMALL_TARGETS = """least => [...document.querySelectorAll('button, input:not([type=radio])')].filter(node => node.checkVisibility())
   .map(node => [node.id || node.textContent, node.closest('.field, label') ?? node]).map(([name, node]) => [name, node.getBoundingClientRect()])
   .filter(([, box]) => box.width < least || box.height < least).map(([name, box]) => `${name} ${box.width}x${box.height}`)"""
-TOO_LONG = """() => [...document.querySelectorAll(
+TOO_LONG = """() => { const box = node => node.getClientRects().length ? node.getBoundingClientRect() : box(node.parentElement);
+  return [...document.querySelectorAll(
     '#stage-body, #halves li, #banner, #question, #entry, header, .place, #sales button, aside section, #keypad button')]
   .filter(node => node.checkVisibility() && (node.scrollWidth > node.clientWidth + 1
     || (node.scrollHeight > node.clientHeight + 1 && !node.matches('aside section'))
-    || node.getBoundingClientRect().right > node.parentElement.getBoundingClientRect().right + 11))
-  .map(node => `${node.id || node.className || node.tagName}: ${node.textContent.slice(0, 40)}`)"""
+    || node.getBoundingClientRect().right > box(node.parentElement).right + 11))
+  .map(node => `${node.id || node.className || node.tagName}: ${node.textContent.slice(0, 40)}`); }"""
 
 
 def states(counter: Any, page: Page) -> Iterator[str]:
