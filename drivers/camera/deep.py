@@ -8,20 +8,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from drivers.camera.bands import read_bands
-from drivers.camera.strips import Strip, find_strips, level
+from drivers.camera.bands import band_profiles, read_bands, straighten
+from drivers.camera.matched import match_ean13
+from drivers.camera.strips import ENERGY, Strip, find_strips, level
 from drivers.camera.symbols import LINEAR, MATRIX, RETAIL, STACKED, Symbol, formats_of, merged, read_all, read_one
 
 if TYPE_CHECKING:
     from drivers.camera.symbols import Luma
 
+_NOWHERE = ((0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0))
+
 _UNCHECKED = ("ITF", "Codabar", "Code39")
 """Nothing in these symbols notices a wrong or shortened reading; they must be read again, whole, from their own place."""
 
-_SCALES = ((480, 13), (960, 13), (1920, 17))
-"""(longest side of the searched copy, box of the structure tensor)."""
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """How to look for strips: longest side of the searched copy, box of the structure tensor, least energy, directions kept apart."""
+
+    longest: int
+    box: int = 13
+    energy_share: float = ENERGY
+    sectors: bool = False
+
+
+_SEARCHES = (_Search(480), _Search(960), _Search(480, 9, 0.06, True), _Search(1920, 17), _Search(1280, 13, 0.06, True))
+_MOST_STRIPS = 8
+_MOST_BANDED = 16
+_MATCHED = 3  # strips that are matched as a whole when nothing else read a linear code: half a second each
 
 
 def read_deep(luma: Luma, formats: Sequence[str] = RETAIL) -> list[Symbol]:
@@ -34,23 +50,50 @@ def read_deep(luma: Luma, formats: Sequence[str] = RETAIL) -> list[Symbol]:
         found += _oblique(luma, linear)
     if matrix:
         found += _matrix(luma, matrix)
+    if not found and "EAN13" in formats:
+        found += _matched(luma)
     return merged([_without_parts(found)])
 
 
 def _oblique(luma: Luma, formats: Any) -> list[Symbol]:
     found: list[Symbol] = []
     tried: list[Strip] = []
-    for longest, box in _SCALES:
-        if tried and longest > 2 * max(luma.shape):
-            break
-        for strip in find_strips(luma, longest, 8, box=box):
+    for number, search in enumerate(_SEARCHES):
+        if number and search.longest > 2 * max(luma.shape):
+            continue
+        strips = find_strips(
+            luma, search.longest, _MOST_STRIPS, box=search.box, energy_share=search.energy_share, sectors=search.sectors
+        )
+        for strip in strips:
             if any(_same_place(strip, other) for other in tried):
                 continue
             tried.append(strip)
-            symbol = read_one(level(luma, strip), formats, f"level {longest}") or read_bands(luma, strip, formats, f"bands {longest}")
+            symbol = read_one(level(luma, strip), formats, f"level {number}")
+            if symbol is None and len(tried) <= _MOST_BANDED and min(strip.width, 4 * strip.height) > 40:
+                symbol = read_bands(luma, strip, formats, f"bands {number}")
             if symbol:
                 found.append(_in_picture(symbol, strip))
     return found
+
+
+def _matched(luma: Luma) -> list[Symbol]:
+    """EAN-13 by matching, where bars have melted together: two bands of a strip must give the same number."""
+    search = _SEARCHES[2]
+    for strip in find_strips(luma, search.longest, _MATCHED, box=search.box, energy_share=search.energy_share, sectors=True):
+        if strip.width < 100 or strip.height < 12:
+            continue
+        profiles = band_profiles(straighten(luma, strip))
+        seen: set[str] = set()
+        for profile in profiles[1:4]:
+            match = match_ean13(profile)
+            if match is None:
+                continue
+            if match.digits in seen:
+                upca = match.digits.startswith("0")
+                text = match.digits[upca:]
+                return [_in_picture(Symbol("UPCA" if upca else "EAN13", text, "E0", match.digits.encode(), _NOWHERE, "matched"), strip)]
+            seen.add(match.digits)
+    return []
 
 
 def _matrix(luma: Luma, formats: Any) -> list[Symbol]:

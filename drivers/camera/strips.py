@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 COHERENCE = 0.62
 ENERGY = 0.22  # of the picture's 92nd percentile
+SECTOR = 0.70  # cosine of twice 22.5 degrees: sectors of 45 degrees, every 30
 SHARE = 0.0008  # of the searched picture's pixels: smaller regions are letters
+WIDEST = 1800  # pixels of a levelled strip before its quiet zones: no code has more than 600 modules, larger pictures are reduced
 QUIET = 0.16  # of the width, on each side: quiet zones, and what the estimate cut off
 
 
@@ -31,8 +33,14 @@ class Strip:
     height: float
 
 
-def find_strips(luma: Luma, longest: int = 480, most: int = 4, coherence: float = COHERENCE, box: int = 13) -> list[Strip]:
-    """Likely linear codes, the largest first. The search runs on a copy of at most about ``longest`` pixels, reduced by a whole factor."""
+def find_strips(
+    luma: Luma, longest: int = 480, most: int = 4, *, box: int = 13, energy_share: float = ENERGY, sectors: bool = False
+) -> list[Strip]:
+    """Likely linear codes, the largest first. The search runs on a copy of at most about ``longest`` pixels, reduced by a whole factor.
+
+    ``sectors``: edges are sorted by direction before they are joined, so that bars and the border of their label, or two codes that touch,
+    stay apart; six times the joining.
+    """
     import cv2
     import numpy as np
 
@@ -46,35 +54,52 @@ def find_strips(luma: Luma, longest: int = 480, most: int = 4, coherence: float 
     jyy = cv2.boxFilter(gy * gy, -1, (box, box))
     jxy = cv2.boxFilter(gx * gy, -1, (box, box))
     energy = jxx + jyy
-    along = cv2.magnitude(jxx - jyy, 2 * jxy)
-    floor = max(ENERGY * float(np.percentile(energy[::4, ::4], 92)), 200.0)
-    mask = ((along > coherence * energy) & (energy > floor)).astype(np.uint8)
-    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
+    difference, twice = jxx - jyy, 2 * jxy
+    along = cv2.magnitude(difference, twice)
+    floor = max(energy_share * float(np.percentile(energy[::4, ::4], 92)), 60.0)
+    striped = (along > COHERENCE * energy) & (energy > floor)
+    if sectors:
+        turns = [math.pi * step / 6 for step in range(6)]
+        masks = [striped & (difference * math.cos(2 * turn) + twice * math.sin(2 * turn) > SECTOR * along) for turn in turns]
+    else:
+        masks = [striped]
+    regions = [region for mask in masks for region in _regions(mask.astype(np.uint8), (jxx, jyy, jxy), 15 if sectors else 7)]
+    regions.sort(key=lambda region: -region[0])
+    return [_enlarged(strip, factor) for _, strip in regions[:most]]
+
+
+def _regions(mask: Any, tensor: tuple[Any, Any, Any], gap: int) -> list[tuple[int, Strip]]:
+    """(area, strip) of the joined parts of a mask, in pixels of the mask."""
+    import cv2
+    import numpy as np
+
+    jxx, jyy, jxy = tensor
+    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((gap, gap), np.uint8))
     mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    order = sorted(range(1, count), key=lambda label: -int(stats[label, cv2.CC_STAT_AREA]))[:most]
-    strips = []
-    for label in order:
-        if stats[label, cv2.CC_STAT_AREA] < max(60, SHARE * mask.size):
-            break
-        left, top, wide, high = (int(stats[label, index]) for index in range(4))
+    found = []
+    for label in range(1, count):
+        left, top, wide, high, area = (int(value) for value in stats[label])
+        if area < max(60, SHARE * mask.size):
+            continue
         window = (slice(top, top + high), slice(left, left + wide))
         inside = labels[window] == label
         rows, columns = np.nonzero(inside)
-        angle = 0.5 * math.atan2(
-            2 * float(jxy[window][inside].sum()), float(jxx[window][inside].sum()) - float(jyy[window][inside].sum())
-        )
+        difference = float(jxx[window][inside].sum()) - float(jyy[window][inside].sum())
+        angle = 0.5 * math.atan2(2 * float(jxy[window][inside].sum()), difference)
         cos, sin = math.cos(angle), math.sin(angle)
-        u = columns * cos + rows * sin
-        v = rows * cos - columns * sin
-        u0, u1 = (float(value) for value in np.percentile(u, (1, 99)))
-        v0, v1 = (float(value) for value in np.percentile(v, (3, 97)))
+        u0, u1 = (float(value) for value in np.percentile(columns * cos + rows * sin, (1, 99)))
+        v0, v1 = (float(value) for value in np.percentile(rows * cos - columns * sin, (3, 97)))
         if u1 - u0 < 12 or v1 - v0 < 3:
             continue
         um, vm = (u0 + u1) / 2 + left * cos + top * sin, (v0 + v1) / 2 + top * cos - left * sin
-        center = ((um * cos - vm * sin + 0.5) * factor, (um * sin + vm * cos + 0.5) * factor)
-        strips.append(Strip(center, angle, (u1 - u0 + 1) * factor, (v1 - v0 + 1) * factor))
-    return strips
+        found.append((area, Strip((um * cos - vm * sin, um * sin + vm * cos), angle, u1 - u0 + 1, v1 - v0 + 1)))
+    return found
+
+
+def _enlarged(strip: Strip, factor: int) -> Strip:
+    x, y = strip.center
+    return Strip(((x + 0.5) * factor - 0.5, (y + 0.5) * factor - 0.5), strip.angle, strip.width * factor, strip.height * factor)
 
 
 def level(luma: Luma, strip: Strip, *, widest: float = 3.0, wanted: int = 700, quiet: float = QUIET, shear: float = 0.0) -> Luma:
@@ -83,7 +108,7 @@ def level(luma: Luma, strip: Strip, *, widest: float = 3.0, wanted: int = 700, q
     import cv2
     import numpy as np
 
-    scale = min(widest, max(1.0, wanted / strip.width))
+    scale = min(widest, max(1.0, wanted / strip.width), WIDEST / strip.width)
     wide = max(16, round(strip.width * (1 + 2 * quiet) * scale))
     high = max(8, round(strip.height * scale))
     cos, sin = math.cos(strip.angle) / scale, math.sin(strip.angle) / scale
