@@ -137,6 +137,7 @@ class Ticket:
     mark: str
     attempt: int  # 1, 2, …
     slip: Slip  # already carries 再発行 when this is copy 2 or later
+    tier: int = 0  # what this printer has been able to prove before; above 0, its silence means that it is not there
     void_first: bool = False  # an interrupted attempt may have left paper hanging: void it, cut it off, then begin
 
 
@@ -148,6 +149,7 @@ class Evidence:
     bytes_handed: int  # 0: certainly nothing was printed
     cut_before: int | None  # the printer's lifetime cutter counter; None: it has none
     checkpoint: int  # last process id that came back: 0 none, 1 header, 2 body, 3 code, 4 cut
+    tier: int = 0  # of the printer when the attempt began
     witness: str = ""  # what was put into the printer's RAM before the first byte: still there, so the power never failed
 
 
@@ -173,7 +175,9 @@ class Outcome:
 class Printer(Protocol):
     """A slip printer behind any transport."""
 
-    capabilities: Capabilities
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can prove, as far as is known by now."""
 
     def status(self, timeout_s: float) -> PrinterStatus:
         """Asks in real time. All None when the printer does not answer such questions."""
@@ -184,7 +188,8 @@ class Printer(Protocol):
 
     def resolve(self, ticket: Ticket, before: Evidence, timeout_s: float) -> Outcome:
         """Finds out what became of an attempt from the printer's own witnesses, after a lost link, a restart or a time-out. Sends nothing
-        that prints; an attempt that this same object began and that only waits (for paper, for a slow line) goes on."""
+        that prints; an attempt that this same object began and that only waits (for paper, for a slow line) goes on. Raises DeviceError
+        when the link is lost: ask again on a new one."""
 
     def close(self) -> None:
         """Releases the device. Never raises."""

@@ -98,6 +98,7 @@ def points(amount: int, lang: Lang) -> str:
 def _top(head: Head, title: str) -> list[Line]:
     return [
         Text(head.store, align="center", bold=True, tall=2),
+        Feed(),
         Text(title, align="center", bold=True),
         Text(time_text(head.issued, head.lang), align="center"),
         Text(f"No. {head.serial}", align="center"),

@@ -8,6 +8,7 @@ waits for it.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -42,9 +43,15 @@ class Conversation:
         self._blocks: deque[Block] = deque(maxlen=16)
         self._queued: deque[int] = deque(maxlen=64)
         self._last_byte = 0.0
+        self.end = math.inf  # of the driver call that is being served: no wait lasts longer, whatever its own deadline
+
+    def time_is_up(self) -> bool:
+        """Whether the driver call that is being served has to return."""
+        return time.monotonic() >= self.end
 
     def hear(self, deadline: float) -> bool:
         """Takes in what has arrived, waiting until the deadline for something; whether anything came."""
+        deadline = min(deadline, self.end)
         if not self.link.speaks:
             time.sleep(max(min(deadline - time.monotonic(), KEEP_GARBAGE_S), 0))
             return False
@@ -69,6 +76,7 @@ class Conversation:
 
     def send(self, body: bytes, deadline: float) -> int:
         """Hands over bytes, listening meanwhile; returns how many went before the deadline."""
+        deadline = min(deadline, self.end)
         done = 0
         while True:
             done += self.link.write(body[done:], min(deadline, time.monotonic() + 0.05))
@@ -113,6 +121,11 @@ class Conversation:
         """DLE DC4 8: whether the printer says that its buffers are empty. Nothing else may be sent until it has."""
         return self.block(CLEAR, 0x37, deadline, CLEARED) is not None
 
+    def forget_id(self, old: bytes) -> None:
+        """So that only a new answer counts."""
+        while old in self.ids:
+            self.ids.remove(old)
+
     def id_came(self, wanted: bytes, deadline: float) -> bool:
         """Whether a process id has come, or comes before the deadline."""
         return self._until(lambda: wanted in self.ids, deadline)
@@ -124,6 +137,7 @@ class Conversation:
         return self.send(question, deadline) == len(question)
 
     def _until(self, done: Callable[[], bool], deadline: float) -> bool:
+        deadline = min(deadline, self.end)
         while not done():
             if time.monotonic() >= deadline:
                 return False

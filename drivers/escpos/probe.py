@@ -18,14 +18,14 @@ _PROBE_ID = b"\x7ePB\x7e"
 _TEXTS = {"firmware": 0x41, "maker": 0x42, "model": 0x43, "serial": 0x44}
 
 
-def probe(talk: Conversation, answer_s: float, *, asks: bool = True) -> Capabilities:
-    """Learns the capabilities. Raises DeviceMissing when the link breaks."""
+def probe(talk: Conversation, answer_s: float, *, asks: bool = True) -> tuple[Capabilities, bool]:
+    """The capabilities, and whether real-time questions are answered. Raises DeviceMissing when the link breaks."""
     if not asks or not talk.link.speaks:
-        return Capabilities(0)
+        return Capabilities(0), False
     real_time = talk.real_time(time.monotonic() + answer_s) is not None
     queued = talk.queued(b"\x1dr\x01", time.monotonic() + answer_s) is not None
     if not real_time and not queued:
-        return Capabilities(0)
+        return Capabilities(0), False
     texts = {}
     for key, number in _TEXTS.items():
         answer = talk.block(bytes([0x1D, 0x49, number]), 0x5F, time.monotonic() + answer_s)
@@ -40,13 +40,14 @@ def probe(talk: Conversation, answer_s: float, *, asks: bool = True) -> Capabili
     talk.hear(time.monotonic() + min(answer_s, 0.05))
     witnesses = known_id + (cuts is not None)
     tier = 1 + witnesses if queued or witnesses else 0
-    return Capabilities(
+    found = Capabilities(
         tier=3 if tier >= 3 else 2 if tier == 2 else 1 if tier == 1 else 0,
         kanji=None if kind is None else bool(kind & 1),
         process_id=known_id,
         cut_counter=cuts is not None,
         **texts,
     )
+    return found, real_time
 
 
 def _process_id(talk: Conversation, answer_s: float) -> bool:

@@ -45,7 +45,7 @@ def test_a_slip_survives_json_unchanged_and_gives_the_same_bytes_again(lang, nam
 def test_serial_register_and_date_stand_at_the_top_and_at_the_foot_and_the_code_is_last(lang, name):
     slip = slips(lang)[name]
     lines = list(slip.lines)
-    top, foot = words(replace(slip, lines=tuple(lines[:4]))), words(replace(slip, lines=tuple(lines[-12:])))
+    top, foot = words(replace(slip, lines=tuple(lines[:5]))), words(replace(slip, lines=tuple(lines[-12:])))
     assert "S01-R1-20261122-7" in top
     assert "S01-R1-20261122-7" in words(slip)[len(top) :]
     assert "2026-11-22" in foot or "2026-11-22" in words(slip)

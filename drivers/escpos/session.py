@@ -1,0 +1,175 @@
+"""Owns one connection with a printer: what it can do, why it does not print now, and whether everything that was sent has come to rest."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from drivers.escpos import status
+from drivers.escpos.conversation import Conversation, id_question
+from drivers.escpos.dialects import Dialect
+from drivers.escpos.link import Link
+from drivers.escpos.probe import cut_count, probe, sees_witness
+from posagent.errors import DeviceTimeout
+from posagent.ports import Capabilities, Evidence, PrinterStatus
+
+RESYNC = b"\0" * 4096
+"""More NUL bytes than any command of ours is long: a printer that lost the middle of a picture prints white and is back."""
+_IDLE_ID = b"\x7eid\x7e"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for what; the defaults are for printers, smaller ones for tests with virtual printers."""
+
+    answer_s: float = 0.5  # an answer to one question
+    proof_extra_s: float = 3.0  # beyond twice the time that sending and printing should take
+    alive_s: float = 2.0  # how long the line must stay up after the last byte, where nothing better can be had
+    settle_s: float = 1.0  # a counter that does not move for so long stands, where nothing says that printing has ended
+    idle_s: float = 3.0  # after a new connection: what the printer had in its buffer may still be printing
+
+
+class Session:
+    """``unsettled``: something may still be moving that we did not see end. Every method raises DeviceMissing when the link is gone."""
+
+    def __init__(self, name: str, link: Link, dialect: Dialect, patience: Patience, bytes_per_s: int) -> None:
+        self.name = name
+        self.dialect = dialect
+        self.patience = patience
+        self.talk = Conversation(name, link, dialect)
+        self.capabilities = Capabilities(0)
+        self.unsettled = True
+        self.expected_tier = 0  # what this printer has shown before: silence then means that it is not there
+        self._bytes_per_s = bytes_per_s
+        self._probed = False
+        self._real_time: bool | None = None  # whether it answers DLE EOT; None: not asked yet
+
+    # ---------------------------------------------------------------- time
+
+    def soon(self, times: int = 1) -> float:
+        """The deadline for so many answers."""
+        return time.monotonic() + times * self.patience.answer_s
+
+    def line_s(self, count: int) -> float:
+        """How long so many bytes take on a slow line."""
+        return count / self._bytes_per_s if self._bytes_per_s else 0.0
+
+    # ---------------------------------------------------------------- what it says
+
+    def look(self) -> PrinterStatus:
+        """The status. Raises DeviceTimeout when a printer that used to answer has gone silent without having said why."""
+        if not self.dialect.asks or self._real_time is False:
+            self.talk.hear(time.monotonic())
+            return self.talk.automatic or PrinterStatus()
+        found = self.ask()
+        if found is not None:
+            return found
+        if self.talk.automatic is not None and self.talk.automatic.holds:
+            return self.talk.automatic
+        if self._real_time:
+            raise DeviceTimeout(f"{self.name}: the printer has stopped answering; check its power and its cable", code="E213")
+        return PrinterStatus()
+
+    def ask(self) -> PrinterStatus | None:
+        """DLE EOT 1 to 4. Only between segments."""
+        answers = self.talk.real_time(self.soon())
+        if answers is None:
+            return None
+        self._real_time = True
+        found = PrinterStatus()
+        for n, byte in enumerate(answers, 1):
+            found = status.of_real_time(found, n, byte)
+        automatic = self.talk.automatic
+        if automatic is not None and automatic.holds != found.holds:
+            self.talk.automatic = automatic = None  # of before a power failure, say: the answer is fresher
+        return found if automatic is None else replace(found, drawer_open=automatic.drawer_open)
+
+    def held(self) -> str:
+        """Why nothing can be printed now; "offline" when it does not say. A printer that never answered is taken as it is."""
+        if not self.dialect.asks or self._real_time is False:
+            self.talk.hear(time.monotonic())
+            return self.talk.automatic.holds if self.talk.automatic else ""
+        found = self.ask()
+        if found is not None:
+            if found.cutter_error:  # DLE ENQ 1: once what was stuck is out, printing resumes where it stopped; harmless before
+                self.talk.send(b"\x10\x05\x01", self.soon())
+            return found.holds
+        automatic = self.talk.automatic
+        if automatic is not None and automatic.holds:
+            return automatic.holds
+        if self._real_time is None and not self.expected_tier and not self.talk.time_is_up():
+            self._real_time = False  # asked on a fresh line, and silent: it does not speak this
+            return ""
+        return "offline"
+
+    @property
+    def says_why(self) -> bool:
+        """Whether it answers real-time questions."""
+        return self._real_time is True
+
+    def learn(self) -> bool:
+        """Probes once; False when the call's time was up before it had ended."""
+        if not self._probed:
+            found, real_time = probe(self.talk, self.patience.answer_s, asks=self.dialect.asks)
+            if self.talk.time_is_up() or (self.expected_tier and not found.tier):
+                return False
+            self.capabilities = found
+            self._real_time = real_time
+            self._probed = True
+        return True
+
+    # ---------------------------------------------------------------- rest
+
+    def quiet(self) -> bool:
+        """Lets the printer finish what it has, then empties its buffers; False when it does not come to rest in time.
+
+        A command that was cut off in its middle swallows questions, so the clearing command, which acts at reception, or NULs follow.
+        """
+        if self.idle(time.monotonic() + self.patience.idle_s):
+            return self.learn()
+        if self.held():
+            return False
+        if not self.talk.cleared(self.soon(2)) and self.talk.send(RESYNC, self.soon(4) + self.line_s(len(RESYNC))) < len(RESYNC):
+            return False
+        self.unsettled = True
+        if not self.capabilities.tier:
+            self._probed = False
+        return self.learn()
+
+    def idle(self, deadline: float) -> bool:
+        """Whether everything that was sent so far is on paper, as far as a process id can tell."""
+        if not self.dialect.asks or not self.talk.link.speaks or (self._probed and not self.capabilities.process_id):
+            return False
+        self.talk.drain()
+        self.talk.forget_id(_IDLE_ID)
+        question = id_question(_IDLE_ID)
+        if self.talk.send(question, deadline) < len(question) or not self.talk.id_came(_IDLE_ID, deadline):
+            return False
+        self.unsettled = False
+        return True
+
+    def settled(self) -> bool:
+        """Waits until nothing moves any more: by a process id, else by a counter or the clock that stand still for a while."""
+        if self.capabilities.process_id:
+            return self.idle(time.monotonic() + self.patience.idle_s + self.patience.proof_extra_s)
+        still = time.monotonic()
+        last = self.cuts()
+        while not self.talk.time_is_up():
+            if time.monotonic() - still >= self.patience.settle_s:
+                self.unsettled = False
+                return True
+            self.talk.hear(time.monotonic() + self.patience.settle_s / 4)
+            now = self.cuts()
+            if now != last:
+                last, still = now, time.monotonic()
+        return False
+
+    def cuts(self) -> int | None:
+        """The lifetime count of cuts; None when the printer has none or does not say now."""
+        return cut_count(self.talk, self.patience.answer_s) if self.capabilities.cut_counter else None
+
+    def power_never_failed(self, before: Evidence, *, same_link: bool) -> bool:
+        """Whether it is certain that the printer was not switched off since the attempt began."""
+        if before.witness:
+            return sees_witness(self.talk, before.witness.encode("ascii"), self.patience.answer_s) is True
+        return same_link and self.talk.link.session_proves_power
