@@ -209,7 +209,7 @@ class Writer:
             try:
                 results = self._write(group)  # safe: a failed commit is absent, and every business key is unique
             except sqlite3.Error as again:
-                if not _is_write_error(again):
+                if error_code(again) in DAMAGE_CODES and not _is_write_error(again):
                     self._latch(again)
                 self._fail(group, self._explain(again))
                 return
@@ -292,6 +292,8 @@ class Writer:
         if vitals.state == "ok":
             _log.error("journal write failed: %s: %s (SQLite code %d)", self._path, trouble, code)
         vitals.state, vitals.trouble = "degraded", str(self._explain(trouble))
+        if code in FULL_CODES:
+            return self._make_room()
         if code not in DAMAGE_CODES:
             return False
         vitals.io_errors += 1
@@ -303,6 +305,15 @@ class Writer:
             self._latch(worse)
             return False
         return True
+
+    def _make_room(self) -> bool:
+        """The log could not grow: moving its pages into the file, whose reserve takes them, lets it begin again."""
+        try:
+            in_log, moved = checkpoint(self._conn, "RESTART")
+            self._upkeep.measure(self._conn)
+        except sqlite3.Error:
+            return False
+        return 0 < in_log == moved
 
     def _reopen(self, *, rewrite: bool) -> None:
         """After a failed sync the kernel may have dropped what it could not write and call it clean (``rewrite``). What is committed is
