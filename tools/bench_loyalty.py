@@ -67,7 +67,8 @@ def _sales(count: int) -> Any:
     first = datetime.fromisoformat("2026-06-01T09:00:00+09:00")
     categories = ("own-brand", "fish", "meat", "vegetable", "tobacco", "*")
     for number in range(count):
-        rows = tuple(Line(chance.randrange(98, 1980), chance.choice(categories), chance.choice((800, 1000))) for _ in range(chance.randrange(1, 9)))
+        prices = [chance.randrange(98, 1980) for _ in range(chance.randrange(1, 9))]
+        rows = tuple(Line(price, chance.choice(categories), chance.choice((800, 1000))) for price in prices)
         sale = Sale(f"s{number}", first + timedelta(seconds=number), rows)
         yield sale, Member(f"m{chance.randrange(2000)}", rank=chance.choice(("green", "gold", "platinum"))) if number % 3 else None
 

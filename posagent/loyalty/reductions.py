@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from posagent.loyalty.conditions import Facts, holds
 from posagent.loyalty.coupons import within_reach
+from posagent.loyalty.masking import mask
 from posagent.loyalty.model import Allocation, Coupon, CouponUse, Line, Member, Reason, Reduction, ReductionKind, Refusal, Register, Sale
 from posagent.loyalty.numbers import allocate, not_negative, ratio
 from posagent.loyalty.rules import CouponRule, Program, Redeem
@@ -97,7 +98,7 @@ def _present(state: Reduced, program: Program, register: Register, sale: Sale, m
             groups.add(rule.group)
             _use(state, code, rule)
     for code, refusal in state.rejected.items():
-        state.explain.append(Reason("coupon_refused", (("code", code), ("why", refusal))))
+        state.explain.append(Reason("coupon_refused", (("code", mask(code)), ("why", refusal))))
 
 
 def refuses(
