@@ -14,7 +14,7 @@ SILENT_MS = 60 * 60 * 1000  # four missed heartbeats
 SECURITY = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 _STATUS = {
@@ -23,6 +23,16 @@ _STATUS = {
     "conflict": "要確認 conflict",
     "rejected": "計上不可 rejected",
     "withheld": "本文未着 withheld",
+}
+
+_PROBLEMS = {
+    "the same business key": "同じ取引キーで内容が異なります。",
+    "it corrects an event": "計上されていない取引の訂正です。",
+    "unknown event type": "未対応の種類です。",
+    "amount out of range": "数値が範囲外です。",
+    "malformed": "形式が正しくありません。",
+    "the register keeps": "レジが本文を保留しています。",
+    "of a case": "確認待ちの取引と同じものです。",
 }
 
 
@@ -89,9 +99,9 @@ def members(company: str, token: str, balances: Mapping[str, int], rows: Sequenc
     body = []
     for row in rows:
         entries = ", ".join(f"{account} {delta:+d}" for account, delta in row.entries.items())
-        note = row.decided or row.problem or ""
+        note = row.decided or _problem(row.problem or "")
         cells = [
-            f'<time datetime="{_iso(row.received_ms)}">{_age(now_ms - row.received_ms)}</time>', escape(row.occurred or "—"),
+            f'<time datetime="{_iso(row.received_ms)}">{_age(now_ms - row.received_ms)}</time>', escape(_when(row.occurred)),
             escape(f"{row.store} / {row.register}"), escape(_kind(row.type)), escape(entries), escape(_STATUS.get(row.status, row.status)),
             escape(note),
         ]  # fmt: skip
@@ -106,14 +116,15 @@ def conflicts(company: str, cases: Sequence[Case], now_ms: int, trouble: str = "
     if not cases:
         parts.append(_empty("確認待ちはありません。 Nothing waits for a decision."))
     for case in cases:
-        both = f"<figure><figcaption>このイベント This event</figcaption><pre>{_pretty(case.body)}</pre></figure>"
+        facts, others = _facts(case.body), _facts(case.against_body)
+        both = _figure("このイベント This event", facts, others, case.body)
         if case.against_body is not None:
-            both += f"<figure><figcaption>計上済み Counted already</figcaption><pre>{_pretty(case.against_body)}</pre></figure>"
+            both += _figure("計上済み Counted already", others, facts, case.against_body)
         hidden = f'<input type="hidden" name="tenant" value="{escape(company)}">' if company else ""
         apply = "" if case.body is None else '<button name="decision" value="apply">計上する Count it</button>'
         parts.append(
             f'<section class="case"><h2>{escape(_STATUS.get(case.status, case.status))} · {escape(case.store)} / {escape(case.register)}'
-            f" · {_age(now_ms - case.received_ms)}</h2><p>{escape(case.problem or '')}</p><div class=\"both\">{both}</div>"
+            f" · {_age(now_ms - case.received_ms)}</h2><p>{escape(_problem(case.problem or ''))}</p><div class=\"both\">{both}</div>"
             f'<form method="post" action="/office/conflicts/{quote(case.case, safe="")}/decide">{hidden}'
             f'<label>担当者 Who decides <input name="by" required maxlength="64"></label>{apply}'
             f'<button name="decision" value="dismiss">計上しない Leave it out</button></form></section>'
@@ -136,6 +147,51 @@ def _table(heads: Sequence[str], body: Sequence[str]) -> str:
 
 def _empty(text: str) -> str:
     return f'<p class="empty">{escape(text)}</p>'
+
+
+def _problem(text: str) -> str:
+    """The reasons that people meet most, in Japanese as well."""
+    for start, words in _PROBLEMS.items():
+        if text.startswith(start):
+            return f"{words} {text}"
+    return text
+
+
+def _when(text: str | None) -> str:
+    """The register's clock, to the second."""
+    return (text or "—")[:19].replace("T", " ")
+
+
+def _facts(body: str | None) -> dict[str, str]:
+    """What decides a case, from a body that may be anything; nothing where there is none."""
+    if body is None:
+        return {}
+    try:
+        event = json.loads(body)
+        said = event.get("data", {})
+        entries = ", ".join(f"{one['account']} {one['delta']:+d}" for one in said.get("entries", []))
+        sale = sum(line["amount"] for line in said.get("lines", []) if isinstance(line.get("amount"), int))
+        return {
+            "会員 Member": str(said.get("member", "—")),
+            "増減 Entries": entries or "—",
+            "会計 Sale": f"{sale:,}" if sale else "—",
+            "取引時刻 At the register": _when(str(event.get("time", "—"))),
+            "場所 Place": str(event.get("source", "—")),
+            "担当 Operator": str(said.get("operator", "—")),
+            "種類 Type": _kind(str(event.get("type", "—"))),
+            "取引キー Business key": str(event.get("idemkey", "—")),
+        }
+    except (ValueError, RecursionError, AttributeError, KeyError, TypeError):
+        return {}
+
+
+def _figure(caption: str, facts: Mapping[str, str], others: Mapping[str, str], body: str | None) -> str:
+    rows = "".join(
+        f'<tr{" class=differs" if others and others.get(name) != value else ""}><th>{escape(name)}</th><td>{escape(value[:200])}</td></tr>'
+        for name, value in facts.items()
+    )
+    raw = f"<details><summary>全文 Whole event</summary><pre>{_pretty(body)}</pre></details>"
+    return f"<figure><figcaption>{escape(caption)}</figcaption><table>{rows}</table>{raw}</figure>"
 
 
 def _kind(text: str | None) -> str:

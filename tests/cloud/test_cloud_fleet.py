@@ -100,7 +100,7 @@ def test_a_database_that_goes_away_costs_503_and_comes_back(cloud, register, cap
 
         with psycopg.connect(cloud.url, autocommit=True) as other:
             victims = "datname = current_database() AND pid <> pg_backend_pid()"
-            other.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {victims}")
+            other.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {victims}")  # noqa: S608 - ours
     else:
         engine._writer.execute("PRAGMA query_only=ON")
     problems = {cloud.send(register, 2, 3).status for _ in range(10)} if engine.name == "sqlite" else {cloud.send(register, 2, 3).status}
