@@ -174,17 +174,26 @@ def _draw(part: Placed, canvas: Image.Image) -> None:
         case TextLine():
             for cell in item.cells:
                 band.paste(_cell(cell), (cell.x, item.glyph_rows - cell.height))
+            for image in item.images:
+                bits = _bits(image)
+                band.paste(255, (image.x, item.glyph_rows - image.rows), bits)
         case Picture():
-            bits = Image.frombytes("1", (item.stride * 8, item.rows // item.scale_y), item.data).convert("L")
-            if item.scale_x > 1 or item.scale_y > 1:
-                bits = bits.resize((bits.width * item.scale_x, item.rows), Image.Resampling.NEAREST)
-            band.paste(bits, (item.x, 0))
+            band.paste(_bits(item), (item.x, 0))
         case Code():
             _draw_code(item, band)
         case _:
             assert_never(item)
     shown = band.crop((0, part.first, band.width, part.first + part.count))
     canvas.paste(_INK, (MARGIN, part.top), shown)
+
+
+def _bits(picture: Picture) -> Image.Image:
+    from PIL import Image
+
+    bits = Image.frombytes("1", (picture.stride * 8, picture.rows // picture.scale_y), picture.data).convert("L")
+    if picture.scale_x > 1 or picture.scale_y > 1:
+        bits = bits.resize((bits.width * picture.scale_x, picture.rows), Image.Resampling.NEAREST)
+    return bits
 
 
 def _draw_code(code: Code, band: Image.Image) -> None:

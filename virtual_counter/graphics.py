@@ -79,7 +79,7 @@ class Graphics:
             self._picture(stride, data, band, across, down)
 
     def column_image(self) -> Commands:
-        """ESC *: stands in the line like a character; here it is printed when it arrives and takes the line with it."""
+        """ESC *: stands in the line like a character."""
         mode, low, high = yield 3
         columns = low + high * 256
         deep = 3 if mode in {32, 33} else 1
@@ -96,7 +96,9 @@ class Graphics:
                 for bit in range(8):
                     if bits & (0x80 >> bit):
                         turned[(part * 8 + bit) * stride + x // 8] |= 0x80 >> (x % 8)
-        self._picture(stride, bytes(turned), rows, across, 1 if deep == 3 else 3)
+        down = 1 if deep == 3 else 3
+        if columns:
+            self._line.image(Picture(0, stride, bytes(turned), rows * down, across, down), columns * across)
 
     def _picture(self, stride: int, data: bytes, rows: int, across: int, down: int) -> None:
         width = stride * 8 * across

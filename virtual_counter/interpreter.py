@@ -35,7 +35,7 @@ class Interpreter:
         self._graphics = Graphics(profile, mechanism, firmware, self.line, self.oddities, self.ignored)
         self._gaiji: dict[bytes, bytes] = {}
         self._deaf = False  # ESC = has selected another device on the same line
-        self._unit_y: int = profile.dpi  # vertical motion units per inch
+        self._across_unit, self._down_unit = profile.motion_units or (profile.dpi, profile.dpi)  # units per inch, GS P
         self._esc_one: dict[int, Callable[[int], None]] = {
             0x21: self._esc_mode, 0x2D: self._ank_underline, 0x45: self._bold, 0x47: self._bold, 0x7B: self._upside_down,
             0x56: self._rotate, 0x61: self._align, 0x4D: self._font, 0x74: self._page, 0x52: self._country, 0x33: self._spacing,
@@ -60,7 +60,7 @@ class Interpreter:
         self.line.reset()
         self._gaiji.clear()
         self._deaf = False
-        self._unit_y = self._profile.dpi
+        self._units_reset()
         self._graphics.reset()
 
     # ------------------------------------------------------------ the loop
@@ -152,11 +152,11 @@ class Interpreter:
             self.line.style.line_spacing = self._profile.line_spacing
         elif code in {0x24, 0x5C}:
             low, high = yield 2
-            dots = low + high * 256
+            units = low + high * 256
             if code == 0x24:
-                self.line.move_to(dots)
+                self.line.move_to(self._across(units))
             else:
-                self.line.move_by(dots - 65536 if dots >= 32768 else dots)
+                self.line.move_by(self._across(units - 65536 if units >= 32768 else units))
         elif code == 0x2A:
             yield from self._graphics.column_image()
         elif code in {0x69, 0x6D}:
@@ -203,7 +203,7 @@ class Interpreter:
             self.line.clear()  # the print buffer is cleared, not printed
         self.line.reset()
         self._deaf = False
-        self._unit_y = self._profile.dpi
+        self._units_reset()
         self._gaiji.clear()
         self._graphics.reset()
         self._firmware.initialised()
@@ -250,17 +250,25 @@ class Interpreter:
     def _country(self, n: int) -> None:
         self.line.style.country = n
 
-    def _units(self, n: int) -> int:
-        return n * self._profile.dpi // self._unit_y
+    def _units_reset(self) -> None:
+        self._across_unit, self._down_unit = self._profile.motion_units or (self._profile.dpi, self._profile.dpi)
+
+    def _down(self, n: int) -> int:
+        """Dots of so many vertical motion units."""
+        return n * self._profile.dpi // self._down_unit
+
+    def _across(self, n: int) -> int:
+        """Dots of so many horizontal motion units."""
+        return n * self._profile.dpi // self._across_unit
 
     def _spacing(self, n: int) -> None:
-        self.line.style.line_spacing = self._units(n)
+        self.line.style.line_spacing = self._down(n)
 
     def _ank_space(self, n: int) -> None:
-        self.line.style.ank_space = n
+        self.line.style.ank_space = self._across(n)
 
     def _feed_dots(self, n: int) -> None:
-        self.line.feed(self._units(n))
+        self.line.feed(self._down(n))
 
     def _feed_lines(self, n: int) -> None:
         self.line.feed(n * self.line.style.line_spacing)
@@ -333,9 +341,9 @@ class Interpreter:
         elif code in {0x4C, 0x57}:
             low, high = yield 2
             if code == 0x4C:
-                style.left_margin = min(low + high * 256, self._profile.width_dots)
+                style.left_margin = min(self._across(low + high * 256), self._profile.width_dots)
             else:
-                style.area = low + high * 256
+                style.area = self._across(low + high * 256)
         elif code == 0x56:
             yield from self._cut()
         elif code == 0x6B:
@@ -353,8 +361,10 @@ class Interpreter:
 
     def _gs_rare(self, code: int) -> Commands:
         if code == 0x50:
-            _, vertical = yield 2
-            self._unit_y = vertical or self._profile.dpi
+            across, down = yield 2
+            self._units_reset()
+            self._across_unit = across or self._across_unit
+            self._down_unit = down or self._down_unit
         elif code in {0x24, 0x5C}:
             yield 2  # vertical position of page mode
         elif code == 0x2A:
@@ -376,7 +386,7 @@ class Interpreter:
             (rows,) = yield 1
             if not self.line.empty:
                 self.line.feed(self.line.style.line_spacing)
-            self._mechanism.feed(self._profile.rows(self._profile.head_to_cutter_mm) + self._units(rows))
+            self._mechanism.feed(self._profile.rows(self._profile.head_to_cutter_mm) + self._down(rows))
         elif mode not in {0, 1, 48, 49}:
             self.oddities.append(f"cut mode {mode}")
             return

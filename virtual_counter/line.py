@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from virtual_counter.mechanism import Mechanism
-from virtual_counter.paper import Cell, Item, TextLine
+from virtual_counter.paper import Cell, Item, Picture, TextLine
 from virtual_counter.profiles import PrinterProfile
 
 Font = Literal["A", "B"]
@@ -51,6 +51,7 @@ class Line:
         self.style = Style(line_spacing=profile.line_spacing, kanji_mode=profile.kanji == "gb18030")
         self.wraps = 0
         self._cells: list[Cell] = []
+        self._images: list[Picture] = []
         self._x = 0
         self._text: list[str] = []
 
@@ -62,13 +63,14 @@ class Line:
     def clear(self) -> None:
         """Forgets what has not been printed."""
         self._cells.clear()
+        self._images.clear()
         self._text.clear()
         self._x = 0
 
     @property
     def empty(self) -> bool:
         """At the beginning of a line."""
-        return not self._cells and self._x == 0
+        return not self._cells and not self._images and self._x == 0
 
     @property
     def area(self) -> int:
@@ -105,6 +107,11 @@ class Line:
         self._text.append(char)
         self._x += left + width + right
 
+    def image(self, picture: Picture, width: int) -> None:
+        """A column image: stands where the next character would."""
+        self._images.append(replace(picture, x=self._x))
+        self._x += width
+
     # ------------------------------------------------------------ positions
 
     def tab(self) -> None:
@@ -129,16 +136,17 @@ class Line:
 
     def feed(self, rows: int) -> None:
         """Prints the line, if there is one, and feeds ``rows`` in all (never less than its characters are high)."""
-        if not self._cells:
+        if not self._cells and not self._images:
             self._mechanism.feed(rows)
             self.clear()
             return
-        high = max(cell.height for cell in self._cells)
+        high = max(*(cell.height for cell in self._cells), *(image.rows for image in self._images), 0)
         offset = self.offset(self._x)
         cells = tuple(self._cells)
         if offset or self.style.upside_down:
             cells = tuple(replace(cell, x=self._across(cell, offset)) for cell in cells)
-        self._mechanism.print(TextLine(cells, high, max(rows, high), "".join(self._text)))
+        images = tuple(replace(image, x=image.x + offset) for image in self._images)
+        self._mechanism.print(TextLine(cells, high, max(rows, high), "".join(self._text), images))
         self.clear()
 
     def _across(self, cell: Cell, offset: int) -> int:
@@ -153,6 +161,6 @@ class Line:
 
     def block(self, width: int, make: Callable[[int], Item]) -> None:
         """Prints a picture or code of this width where the alignment wants it; text before it comes first."""
-        if self._cells:
+        if not self.empty:
             self.feed(self.style.line_spacing)
         self._mechanism.print(make(self.offset(width)))

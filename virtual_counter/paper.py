@@ -38,16 +38,6 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class TextLine:
-    """A printed line: ``rows`` of paper, of which the upper ``glyph_rows`` carry ink."""
-
-    cells: tuple[Cell, ...]
-    glyph_rows: int
-    rows: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Picture:
     """A bit image; every row is ``stride`` bytes, most significant bit left."""
 
@@ -57,6 +47,17 @@ class Picture:
     rows: int
     scale_x: int = 1
     scale_y: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TextLine:
+    """A printed line: ``rows`` of paper, of which the upper ``glyph_rows`` carry ink. Column images (ESC *) stand among the characters."""
+
+    cells: tuple[Cell, ...]
+    glyph_rows: int
+    rows: int
+    text: str
+    images: tuple[Picture, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,7 @@ class PhysicalSlip:
             part.item.text.rstrip()
             for part in self.placed
             if isinstance(part.item, TextLine)
+            and part.item.cells
             and part.first == 0
             and part.count * _LEGIBLE_TEXT[1] >= part.item.glyph_rows * _LEGIBLE_TEXT[0]
         )
@@ -159,7 +161,7 @@ class PhysicalSlip:
     @property
     def blank(self) -> bool:
         """There is no ink on it."""
-        return all(isinstance(part.item, Blank) or (isinstance(part.item, TextLine) and not part.item.text.strip()) for part in self.placed)
+        return not any(_inked(part.item) for part in self.placed)
 
     def png(self) -> bytes:
         """Its picture, one pixel a dot, with the look of thermal paper."""
@@ -235,6 +237,12 @@ class Paper:
         self._strip, self._rows = stays, self._rows - at
         self._splices = [row - at for row in self._splices if row >= at]
         return slip
+
+
+def _inked(item: Item) -> bool:
+    if isinstance(item, TextLine):
+        return bool(item.text.strip() or item.images or any(cell.inverse for cell in item.cells))
+    return not isinstance(item, Blank)
 
 
 def ink_rows(item: Item) -> int:

@@ -24,6 +24,7 @@ class PrinterProfile:
     ahead_mm: int = 40  # how far the interpreter may run ahead of the head
     buffer_bytes: int = 4096
     line_spacing: int = 30  # dots, after ESC @ and ESC 2
+    motion_units: tuple[int, int] | None = None  # units per inch across and down until GS P says otherwise; None: one unit is one dot
     maker: str = "EPSON"
     model: str = "TM-m30II"
     firmware: str = "1.00 ESC/POS"
@@ -62,7 +63,8 @@ class PrinterProfile:
 
 
 T3_80 = PrinterProfile("t3-80")
-T3_80_180 = PrinterProfile("t3-80-180dpi", width_dots=512, dpi=180, speed_mm_s=300, model="TM-T88VI")
+# Epson's TM-T88 counts ESC 3, ESC J and GS V in half dots (GS P, default x = 180, y = 360: TM-T88III specification).
+T3_80_180 = PrinterProfile("t3-80-180dpi", width_dots=512, dpi=180, speed_mm_s=300, model="TM-T88VI", motion_units=(180, 360))
 T3_58 = PrinterProfile("t3-58", width_dots=420, paper_mm=58)
 T2_ID = PrinterProfile("t2-process-id", counters=False, model="TM-T20")
 T2_COUNTER = PrinterProfile("t2-counter", process_id=False, maker="CITIZEN", model="CT-S281", speed_mm_s=150)

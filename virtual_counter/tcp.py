@@ -98,14 +98,14 @@ class PrinterServer:
             self._listener.close()
 
     def _follow_link_state(self) -> None:
-        if self._conn is not None and (self._link is None or not self._link.alive):
-            self._hang_up()
         state = self._printer.link_state
-        if state == "refused" and self._listener is not None:
+        if state == "refused" and self._listener is not None:  # first of all: a host that sees the reset is refused at once
             self._listener.close()
             self._listener = None
         elif state != "refused" and self._listener is None:
             self._listen()
+        if self._conn is not None and (self._link is None or not self._link.alive):
+            self._hang_up()
 
     def _accept(self) -> None:
         if self._listener is None:

@@ -176,10 +176,61 @@ def test_graphics_commands_and_column_images_print_the_same_dots(bench):
         for y in range(24):
             if dots[y * 3 + x // 8] & (0x80 >> x % 8):
                 turned[x * 3 + y // 8] |= 0x80 >> y % 8
-    columns.print(h("1B2A211800") + turned)
+    columns.print(h("1B3318 1B2A211800") + turned + b"\n")
     pictures = [till.printer.slips()[0].png() for till in (raster, graphics, long_graphics, columns)]
     assert all(till.printer.oddities == [] for till in (raster, graphics, long_graphics, columns))
     assert len(set(pictures)) == 1
+
+
+def test_a_column_image_stands_among_the_characters_of_its_line(bench):
+    till = bench()
+    till.print(b"AB" + h("1B2A210800") + b"\xff" * 24 + b"CD\n")
+    (line,) = [part.item for part in till.printer.slips()[0].placed if isinstance(part.item, TextLine)]
+    assert [cell.x for cell in line.cells] == [0, 12, 32, 44]
+    assert [image.x for image in line.images] == [24]
+    assert till.lines == ["ABCD"]
+
+
+def test_epson_counts_feeds_in_half_dots_until_the_host_sets_the_unit(bench):
+    def fed(profile, command: bytes) -> int:
+        till = bench(profile)
+        till.print(command)
+        return till.printer.totals["rows"]
+
+    assert fed(T3_80, h("1B4A18")) == 24
+    assert fed(T3_80_180, h("1B4A18")) == 12
+    assert fed(T3_80_180, h("1D50B4B4 1B4A18")) == 24
+    assert fed(T3_80_180, h("1D50B4B4 1B40 1B4A18")) == 12
+
+
+def test_python_escpos_agrees_about_the_plain_commands(bench, capsys):
+    from escpos.printer import Dummy
+
+    other = Dummy(profile="TM-T88V")
+    other.hw("INIT")
+    other.set(align="center", bold=True, double_width=True, double_height=True)
+    other.text("Hello\n")
+    other.set_with_default()
+    other.text("café €\n")
+    other.barcode("490123456789", "EAN13", 64, 2, "BELOW", "A", function_type="A")
+    other.barcode("{BABC123", "CODE128", 64, 2, function_type="B")
+    other.qr("https://example.jp", native=True, size=4)
+    picture = Image.new("1", (200, 60), 1)
+    picture.paste(0, (20, 10, 180, 50))
+    for way in ("bitImageRaster", "graphics", "bitImageColumn"):
+        other.image(picture, impl=way)
+    other.cashdraw(2)
+    other.cut()
+    till = bench(T3_80_180)
+    till.print(other.output)
+    assert till.printer.oddities == []
+    (slip,) = till.printer.slips()
+    assert slip.lines == ("Hello", "café €")
+    assert [(code.symbology, code.text) for code in slip.codes] == [
+        ("EAN13", "4901234567894"), ("CODE128", "ABC123"), ("QR", "https://example.jp")
+    ]  # fmt: skip
+    assert [kick.pin for kick in till.printer.kicks] == [2]
+    assert slip.ending == "full"
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
