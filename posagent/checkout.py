@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -87,6 +87,20 @@ class Live:
     entries: tuple[Mapping[str, Any], ...]
     event_id: str
     business_date: str
+    granted_at: datetime
+
+
+def with_local(member: Member, grants: Iterable[Live]) -> Member:
+    """The snapshot's member with what this register granted since: a balance and a stamp card must not forget this morning's visit."""
+    as_of = member.as_of
+    if as_of is None:
+        return member
+    balances = dict(member.balances)
+    for live in grants:
+        if live.token == member.token and live.granted_at > as_of:
+            for entry in live.entries:
+                balances[entry["account"]] = balances.get(entry["account"], 0) + entry["delta"]
+    return replace(member, balances=balances)
 
 
 def sale_id_of(basket: Basket, rules: Rules) -> str:
@@ -145,7 +159,9 @@ def sale_granted(
     tail = f"{basket.key}/grant" if number == 1 else f"{basket.key}/grant/{number}"
     member = card.member
     words = {lang: explain(quote, rules.program, lang) for lang in LANGUAGES} if rules.program else {}
-    balance = {"value": member.balances.get("points", 0), "as_of": member.as_of.isoformat()} if member.as_of and member.balances else None
+    balance = None
+    if member.as_of is not None:
+        balance = {"value": member.balances.get("points", 0) + quote.total("points"), "as_of": member.as_of.isoformat()}
     return _draft(
         now, rules, ev.SALE_GRANTED, tail,
         day=rules.day(basket.at), member=member.token, sale_id=sale.sale_id, source=card.source,
@@ -203,8 +219,8 @@ def stamps_of(quote: Quote, member: Member, rules: Rules) -> dict[str, int] | No
     """Where the member's stamp card stands after the grant, as far as the snapshot knows: {position, size, added}."""
     for account in rules.program.accounts if rules.program else ():
         added = quote.total(account.name)
-        if account.card and account.name in member.balances:
-            count = member.balances[account.name] + added
+        if account.card and member.as_of is not None:
+            count = member.balances.get(account.name, 0) + added
             return {"position": count % account.card.size, "size": account.card.size, "added": added}
     return None
 
@@ -252,5 +268,7 @@ def card_of(data: Mapping[str, Any], coupons: tuple[Coupon, ...] = ()) -> Card:
 
 def live_of(data: Mapping[str, Any], event_id: str) -> Live:
     """Back from `sale_granted`."""
-    entries = tuple(data["entries"])
-    return Live(data["sale_id"], basket_of(data), data["number"], data["member"], data["masked"], entries, event_id, data["business_date"])
+    return Live(
+        data["sale_id"], basket_of(data), data["number"], data["member"], data["masked"], tuple(data["entries"]), event_id,
+        data["business_date"], datetime.fromisoformat(data["trace"]["at"]),
+    )  # fmt: skip

@@ -22,7 +22,7 @@ from posagent import checkout as co
 from posagent import events as ev
 from posagent.checkout import Basket, Card, Live, Now, Rules, sale_id_of
 from posagent.events import Draft, Role
-from posagent.handout import slips_for_grant
+from posagent.handout import HandedSlip, slips_for_grant
 from posagent.loyalty.model import Sale, SaleRejected
 from posagent.loyalty.quote import quote
 
@@ -296,6 +296,7 @@ def _grant(state: State, now: Now, basket: Basket, card: Card, rules: Rules, *, 
         return state, (Tell("E600"), *_reply(reply, "refused", {"code": "E600"}))
     sale_id = sale_id_of(basket, rules)
     number = state.voided.get(sale_id, 0) + 1
+    card = replace(card, member=co.with_local(card.member, state.live.values()))
     sale = Sale(sale_id, basket.at, basket.lines, rules.operator)
     try:
         result = quote(rules.program, rules.register, sale, card.member)
@@ -304,14 +305,11 @@ def _grant(state: State, now: Now, basket: Basket, card: Card, rules: Rules, *, 
         return replace(state, basket=None), (Tell("E622", why), *_reply(reply, "refused", {"code": "E622", **why}))
     day = rules.day(basket.at)
     first_slip = state.slips_today + 1 if state.slip_day == day else 1
-    slips = (
-        slips_for_grant(
-            rules.stationery, rules.program, result, card.member, card.masked, sale, basket.receipt_no, first_slip, now.at, now.entropy,
-            offline=now.offline,
+    slips: tuple[HandedSlip, ...] = ()
+    if rules.stationery:
+        slips = slips_for_grant(
+            rules.stationery, rules.program, result, card.member, card.masked, sale, basket.receipt_no, first_slip, now.at, now.entropy
         )
-        if rules.stationery
-        else ()
-    )  # fmt: skip
     grant = co.sale_granted(now, basket, sale, number, card, result, slips, rules)
     coupons = tuple(co.coupon_issued(now, basket, card, slip, rules) for slip in slips if slip.coupon)
     # When the sale goes on record in the same transaction its key leads: a sale that stands already is not granted under this call.

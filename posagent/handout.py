@@ -58,8 +58,6 @@ def slips_for_grant(
     first: int,
     at: datetime,
     entropy: bytes,
-    *,
-    offline: bool,
 ) -> tuple[HandedSlip, ...]:
     """The slips of one grant, numbered from ``first`` within the business day."""
     day = quote.business_date.strftime("%Y%m%d")
@@ -74,7 +72,7 @@ def slips_for_grant(
         top,
         member=masked,
         granted=quote.total("points"),
-        balance=_balance(quote, member, at, offline=offline),
+        balance=_balance(quote, member, at),
         sale_total=sum(line.amount for line in sale.lines),
         sale_id=receipt_no or "",
         cards=_cards(program, quote, member),
@@ -90,12 +88,11 @@ def slips_for_grant(
     return tuple(slips)
 
 
-def _balance(quote: Quote, member: Member, at: datetime, *, offline: bool) -> Balance:
-    """The snapshot's balance and what this sale adds; nothing where the snapshot does not know the member or the line is down."""
-    known = member.balances.get("points")
-    if known is None or offline:
+def _balance(quote: Quote, member: Member, at: datetime) -> Balance:
+    """The snapshot's balance, this register's grants since, and this sale; nothing where no snapshot knows the member."""
+    if member.as_of is None:
         return Balance(None)
-    return Balance(known + quote.total("points"), member.as_of or at)
+    return Balance(member.balances.get("points", 0) + quote.total("points"), member.as_of.astimezone(at.tzinfo))
 
 
 def _cards(program: Program, quote: Quote, member: Member) -> list[Card]:
@@ -103,10 +100,10 @@ def _cards(program: Program, quote: Quote, member: Member) -> list[Card]:
     cards = []
     labels = {coupon.id: coupon.label for coupon in program.coupon}
     for account in program.accounts:
-        if account.card is None or account.name not in member.balances:
+        if account.card is None or member.as_of is None:
             continue
         new = quote.total(account.name)
-        filled = (member.balances[account.name] + new) % account.card.size
+        filled = (member.balances.get(account.name, 0) + new) % account.card.size
         due = [labels[coupon] for position, coupon in account.card.rewards if position > filled]
         cards.append(Card(account.label, filled, account.card.size, min(new, filled), due[0] if due else ""))
     return cards

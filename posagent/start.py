@@ -21,9 +21,11 @@ from posagent.agent import Agent, NewRules, Say, empty_board, trace_of
 from posagent.backend import ScreenBackend
 from posagent.checkout import Rules
 from posagent.cloud_lane import cloud_lane
+from posagent.credentials import read_credentials
 from posagent.device_loops import DisplayFeed, RemoteLoop, display_loop, scanner_loop
 from posagent.errors import AlreadyRunning, SettingsError, StorageError
 from posagent.events import Place, draft
+from posagent.handed_down import HandedDown, members_file, program_file
 from posagent.handout import Stationery
 from posagent.loyalty.days import business_date
 from posagent.loyalty.model import Register
@@ -72,10 +74,13 @@ def start_agent(settings: Settings, registry: Registry) -> Agent:
 
 
 def _started(settings: Settings, registry: Registry, journal: Journal, agent_version: str) -> Agent:
-    key = read_key(settings.code_key or settings.journal / "code.key")
-    members = MemberDirectory(key, settings.members or settings.journal / "members.json")
-    place = _place(settings)
-    in_force = program_in_force(settings.program, settings.journal / KEPT, place, datetime.now().astimezone().date())
+    own = read_credentials(settings.cloud.credentials) if settings.cloud and settings.cloud.credentials else None
+    handed = HandedDown(settings.journal, own.file_keys, lambda _name: agent.look.set()) if own else None
+    if handed is not None:
+        handed.unpack()
+    key = own.member_key if own else read_key(settings.code_key or settings.journal / "code.key")
+    members = MemberDirectory(key, settings.members or members_file(settings.journal))
+    in_force = _in_force(settings)
     lane = PrintLane(journal)
     displays = {device.name: DisplayFeed() for device in settings.of("display")}
     printers = settings.of("printer")
@@ -96,7 +101,7 @@ def _started(settings: Settings, registry: Registry, journal: Journal, agent_ver
     _install_hooks(agent)
     _record_program(agent, settings, in_force)
     if settings.cloud is not None:
-        cloud = cloud_lane(journal, settings.cloud, agent.stopping)
+        cloud = cloud_lane(journal, settings.cloud, handed.pulls() if handed else (), agent.stopping)
         link.append(cloud.state)
         agent.awaited.append(threading.Thread(target=cloud.run, name="cloud", daemon=True))
         agent.closers.append(cloud.wake)
@@ -128,6 +133,11 @@ def _started(settings: Settings, registry: Registry, journal: Journal, agent_ver
     for thread in (*agent.threads, *agent.awaited):
         thread.start()
     return agent
+
+
+def _in_force(settings: Settings) -> InForce:
+    file = program_file(settings.journal, settings.program)
+    return program_in_force(file, settings.journal / KEPT, _place(settings), datetime.now().astimezone().date())
 
 
 def _place(settings: Settings) -> Place:
@@ -174,16 +184,15 @@ def _record_program(agent: Agent, settings: Settings, in_force: InForce) -> None
         if agent.journal.reader().find(applied.idemkey) is None:
             agent.journal.put([NewEvent(applied.type, applied.subject, applied.idemkey, applied.time, applied.data)]).result(10)
     if not in_force.trouble:
-        keep(settings.program, settings.journal / KEPT, in_force.digest)
+        keep(program_file(settings.journal, settings.program), settings.journal / KEPT, in_force.digest)
 
 
 def _watch_program(agent: Agent, settings: Settings, known: InForce) -> None:
     """Looks, now and then and when asked, whether the program file was replaced or its dates ran out."""
-    kept = settings.journal / KEPT
     while not agent.stopping.is_set():
         agent.look.wait(PROGRAM_LOOK_S)
         agent.look.clear()
-        found = program_in_force(settings.program, kept, _place(settings), datetime.now().astimezone().date())
+        found = _in_force(settings)
         if agent.stopping.is_set() or (found.digest, found.trouble) == (known.digest, known.trouble):
             continue
         known = found

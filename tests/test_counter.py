@@ -398,6 +398,28 @@ def test_a_pos_that_repeats_its_sale_after_a_long_outage_gets_the_grant_once() -
     assert till.sale("n1", 1980).status == "already"
 
 
+def test_a_snapshot_of_this_morning_and_todays_grants_make_the_balance() -> None:
+    till = Till()
+    morning = {"as_of": START - timedelta(hours=3), "balances": {"points": 100}}
+    till.scan("m1", **morning)
+    till.sale("n1", 2000)
+    till.wait(60)
+    till.scan("m1", **morning)
+    till.sale("n2", 3000)
+    assert [grant.data["trace"]["balance"]["value"] for grant in till.grants()] == [120, 150]
+    assert "150P" in till.jobs[-2].document.decode()
+
+
+def test_a_grant_that_the_snapshot_holds_already_is_not_counted_twice() -> None:
+    till = Till()
+    till.scan("m1", as_of=START, balances={"points": 0})
+    till.sale("n1", 2000)
+    till.wait(100)
+    till.scan("m1", as_of=START + timedelta(seconds=50), balances={"points": 20})
+    till.sale("n2", 1000)
+    assert till.grants()[1].data["trace"]["balance"]["value"] == 30
+
+
 ACTIONS = st.lists(
     st.one_of(
         st.tuples(st.just("scan"), st.sampled_from(["m1", "m2", "m3"])),

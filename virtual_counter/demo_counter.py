@@ -7,7 +7,7 @@ The agent is the installed one with its real drivers; all it knows of this modul
 from __future__ import annotations
 
 import json
-import os
+import re
 import signal
 import socket
 import subprocess
@@ -18,7 +18,10 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+import requests
+
 from posagent.cloud.embedded import EmbeddedReceiver
+from posagent.cloud.receiver import Settings as ReceiverSettings
 from virtual_counter.camera import Camera
 from virtual_counter.clock import RealClock
 from virtual_counter.demo_till import Listener, Till
@@ -29,6 +32,13 @@ from virtual_counter.scanner import SerialScanner
 from virtual_counter.tcp import serve_tcp
 from virtual_counter.wedge import WedgeScanner
 
+COMPANY, STORE, REGISTER = "demo", "0001", "R1"
+MEMBERS = {  # token -> number, as head office knows them
+    "aoki": "2012345678903",
+    "ito": "123456784",
+    "ueda": "4012345678901239",
+    "endo": "5012345678901236",
+}
 RESTART_S = 0.5
 START_S = 20.0
 
@@ -50,11 +60,11 @@ class Counter:
         self.camera = Camera(directory / "camera")
         self.display = LineDisplay(directory / "display")
         self.wedge_missing = WedgeScanner.available()
-        self._receiver = EmbeddedReceiver()
+        self._receiver = EmbeddedReceiver(ReceiverSettings(signed=True))
         self._receiver_port = 0
         self.cloud_up = False
         self.settings = directory / "posagent.toml"
-        self.program = directory / "program.toml"
+        self._version = 1
         self.sock = directory / "api.sock"
         self.till = Till(self.sock)
         self.listener = Listener(self.sock)
@@ -71,7 +81,8 @@ class Counter:
         (self.directory / "cloud").mkdir(exist_ok=True)
         self._printer_server = serve_tcp(self.printer)
         self.cloud(up=True)
-        self.apply(PER_AMOUNT)
+        self._enrol()
+        (self.directory / "program.toml").write_bytes((STATIC / PER_AMOUNT).read_bytes())
         self.settings.write_text(self._settings(), "utf-8")
         self._keeper = threading.Thread(target=self._keep, name="demo-keeper", daemon=True)
         self._keeper.start()
@@ -137,13 +148,14 @@ class Counter:
 
     # ------------------------------------------------------------ hands
 
-    def apply(self, program: str) -> None:
-        """Puts one of the demo's program files in place, as a download would, and asks the agent to look."""
-        scratch = self.program.with_suffix(".new")
-        scratch.write_bytes((STATIC / program).read_bytes())
-        scratch.replace(self.program)
-        if self.agent_pid:
-            os.kill(self.agent_pid, signal.SIGHUP)
+    def publish(self, program: str) -> int:
+        """Head office publishes one of the demo's programs under the next version; registers get it with their next heartbeat."""
+        self._version += 1
+        text = (STATIC / program).read_text("utf-8")
+        text = re.sub(r"^version = \d+", f"version = {self._version}", text, flags=re.MULTILINE)
+        answer = requests.put(f"{self.receiver_url}v1/programs/{STORE}?tenant={COMPANY}", text.encode(), timeout=10)
+        answer.raise_for_status()
+        return self._version
 
     def cloud(self, *, up: bool) -> None:
         """Plugs or cuts the line to the receiver (same address, same database)."""
@@ -165,6 +177,21 @@ class Counter:
         return f"http://127.0.0.1:{self._receiver_port}/"
 
     # ------------------------------------------------------------
+
+    def _enrol(self) -> None:
+        """What store IT does once: a one-time code against the register's key. And head office registers its members."""
+        place = {"store": STORE, "register": REGISTER}
+        office = f"{self.receiver_url}v1"
+        code = requests.post(f"{office}/enrolments?tenant={COMPANY}", json=place, timeout=10)
+        code.raise_for_status()
+        credentials = requests.post(f"{office}/enrol", json={"code": code.json()["code"]}, timeout=10)
+        credentials.raise_for_status()
+        path = self.directory / "credentials.json"
+        path.touch(mode=0o600)
+        path.write_text(credentials.text, "utf-8")
+        for token, number in MEMBERS.items():
+            answer = requests.post(f"{office}/members?tenant={COMPANY}", json={"token": token, "number": number}, timeout=10)
+            answer.raise_for_status()
 
     def _settings(self) -> str:
         template = (STATIC / "posagent.toml").read_text("utf-8")

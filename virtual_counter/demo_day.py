@@ -16,9 +16,8 @@ from typing import Any
 
 import requests
 
-from posagent.members import code_hash, read_key
 from virtual_counter.cards import draw_card, draw_phone
-from virtual_counter.demo_counter import FIXED_RATE, Counter
+from virtual_counter.demo_counter import COMPANY, FIXED_RATE, MEMBERS, Counter
 
 TOLD_S = 15.0
 SETTLED_S = 40.0
@@ -28,7 +27,6 @@ NW7 = "A123456784A"
 CODE128 = "4012345678901239"
 QR = "5012345678901236"
 SCANNED = {"JAN": JAN, "NW-7": NW7, "Code 128": CODE128, "QR": QR}
-NUMBERS = {"JAN": JAN, "NW-7": NW7.strip("A"), "Code 128": CODE128, "QR": QR}
 
 
 @dataclass
@@ -139,13 +137,15 @@ def _killed(day: Day) -> None:
 
 
 def _fixed_rate(day: Day) -> None:
-    day.counter.apply(FIXED_RATE)
-    time.sleep(1.0)
-    day.counter.till.ring_up(1980, receipt_no="1008")
+    version = day.counter.publish(FIXED_RATE)
     day.counter.scanner.scan(SCANNED["JAN"], aim="E0")
+    deadline = time.monotonic() + TOLD_S
+    while day.counter.till.quote(1980).body.get("points") != 59:  # 3 % of 1,980 yen, rounded down
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"program version {version} was published, but the register does not compute with it: {day.counter.log_tail()}")
+        time.sleep(0.1)
+    day.counter.till.ring_up(1980, receipt_no="1008")
     day.granted("under the fixed-rate program")
-    if day.counter.listener.told("granted")[-1]["points"] != 59:
-        raise RuntimeError("3 % of 1,980 yen, rounded down, is 59 points")
 
 
 def _wrong_card(day: Day) -> None:
@@ -234,15 +234,14 @@ def _settle(day: Day) -> None:
 
 def ledger(counter: Counter) -> list[dict[str, Any]]:
     """Head office's ledger of the demo's members, as its own API tells it."""
-    key = read_key(counter.directory / "journal" / "code.key")
     rows = []
-    for number in NUMBERS.values():
-        answer = requests.get(f"{counter.receiver_url}v1/members/?{code_hash(key, number)}".replace("/?", "/%3F"), timeout=10)
+    for token in MEMBERS:
+        answer = requests.get(f"{counter.receiver_url}v1/members/{token}?tenant={COMPANY}", timeout=10)
         if answer.status_code == 404:
             continue
         answer.raise_for_status()
         for row in answer.json()["ledger"]:
-            day, register, sale, kind = (row["key"].split("/") + [""])[:4]
+            day, register, sale, kind = [*row["key"].split("/"), ""][:4]
             if kind in {"grant", "void"}:
                 sale_id = f"{row['store']}-{register}-{day}-{sale}"
                 type_ = "granted" if kind == "grant" else "voided"

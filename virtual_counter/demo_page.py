@@ -214,5 +214,5 @@ ACTIONS: dict[str, Callable[[Counter, dict[str, Any]], dict[str, Any] | None]] =
     "scanner": lambda counter, asked: counter.scanner.plug() if asked["plugged"] else counter.scanner.unplug(),
     "cloud": lambda counter, asked: counter.cloud(up=bool(asked["up"])),
     "kill": lambda counter, _: {"killed": counter.kill_agent()},
-    "program": lambda counter, asked: counter.apply(FIXED_RATE if asked["rate"] else PER_AMOUNT),
+    "program": lambda counter, asked: {"version": counter.publish(FIXED_RATE if asked["rate"] else PER_AMOUNT)},
 }

@@ -47,6 +47,10 @@ class Till:
             sale["receipt_no"] = receipt_no
         return self._post("/v1/sales", sale, key)
 
+    def quote(self, total: int) -> Said:
+        """What a sale would give the member who waits; nothing is recorded."""
+        return self._post("/v1/quotes", {"total": total})
+
     def void(self, sale_id: str, reason: str) -> Said:
         """Takes a grant back, as a manager."""
         return self._post("/v1/voids", {"sale_id": sale_id, "reason": reason, "operator": "manager-1", "role": "manager"})
