@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from drivers.camera.bands import band_profiles, read_bands, straighten
 from drivers.camera.matched import match_ean13
-from drivers.camera.strips import ENERGY, Strip, find_strips, level
+from drivers.camera.strips import ENERGY, Strip, corners, find_strips, level, strip_at
 from drivers.camera.symbols import LINEAR, MATRIX, RETAIL, STACKED, Symbol, formats_of, merged, read_all, read_one
 
 if TYPE_CHECKING:
     from drivers.camera.symbols import Luma
-
-_NOWHERE = ((0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0))
 
 _UNCHECKED = ("ITF", "Codabar", "Code39")
 """Nothing in these symbols notices a wrong or shortened reading; they must be read again, whole, from their own place."""
@@ -72,7 +70,7 @@ def _oblique(luma: Luma, formats: Any) -> list[Symbol]:
             if symbol is None and len(tried) <= _MOST_BANDED and min(strip.width, 4 * strip.height) > 40:
                 symbol = read_bands(luma, strip, formats, f"bands {number}")
             if symbol:
-                found.append(_in_picture(symbol, strip))
+                found.append(replace(symbol, quad=corners(strip)))
     return found
 
 
@@ -91,7 +89,7 @@ def _matched(luma: Luma) -> list[Symbol]:
             if match.digits in seen:
                 upca = match.digits.startswith("0")
                 text = match.digits[upca:]
-                return [_in_picture(Symbol("UPCA" if upca else "EAN13", text, "E0", match.digits.encode(), _NOWHERE, "matched"), strip)]
+                return [Symbol("UPCA" if upca else "EAN13", text, "E0", match.digits.encode(), corners(strip), "matched")]
             seen.add(match.digits)
     return []
 
@@ -112,26 +110,8 @@ def _matrix(luma: Luma, formats: Any) -> list[Symbol]:
 
 
 def _read_again(luma: Luma, symbol: Symbol, formats: Any) -> bool:
-    again = read_one(level(luma, strip_of(symbol)), formats, symbol.how)
+    again = read_one(level(luma, strip_at(symbol.quad)), formats, symbol.how)
     return again is not None and (again.format, again.text) == (symbol.format, symbol.text)
-
-
-def strip_of(symbol: Symbol) -> Strip:
-    """The place of a linear symbol as a strip."""
-    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = symbol.quad
-    along = ((x1 - x0 + x2 - x3) / 2, (y1 - y0 + y2 - y3) / 2)
-    width = math.hypot(*along)
-    height = math.hypot(x3 - x0 + x2 - x1, y3 - y0 + y2 - y1) / 2
-    center = ((x0 + x1 + x2 + x3) / 4, (y0 + y1 + y2 + y3) / 4)
-    return Strip(center, math.atan2(along[1], along[0]), max(width, 8.0), max(height, 0.06 * width, 4.0))
-
-
-def _in_picture(symbol: Symbol, strip: Strip) -> Symbol:
-    """The symbol with the strip's corners in place of those inside the levelled cut-out."""
-    cos, sin = math.cos(strip.angle), math.sin(strip.angle)
-    x, y, u, v = *strip.center, strip.width / 2, strip.height / 2
-    a, b, c, d = ((x + i * cos - j * sin, y + i * sin + j * cos) for i, j in ((-u, -v), (u, -v), (u, v), (-u, v)))
-    return Symbol(symbol.format, symbol.text, symbol.aim, symbol.raw, (a, b, c, d), symbol.how)
 
 
 def _same_place(one: Strip, other: Strip) -> bool:

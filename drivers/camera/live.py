@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from drivers.camera.bands import LADDER, QUICK, read_bands
-from drivers.camera.strips import Strip, find_strips, level
+from drivers.camera.strips import Strip, corners, find_strips, level
 from drivers.camera.symbols import LINEAR, MATRIX, STACKED, Symbol, formats_of, merged, read_all, read_one
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class FrameReader:
             if self._clock_ns() >= deadline:
                 return Looked(strips=tuple(strips))
             if symbol := read_one(level(luma, strip), self._linear, "C"):
-                return Looked((symbol,), strips=tuple(strips))
+                return _looked(symbol, strip, strips)
             unread.append(strip)
         # The strip and the guesses whose turn it is come first, so that a tight budget reaches all of them in a few frames.
         ladder = QUICK if self._turn % 2 else LADDER
@@ -108,7 +108,7 @@ class FrameReader:
             if self._clock_ns() >= deadline:
                 return Looked(strips=tuple(strips))
             if symbol := read_bands(luma, strip, self._linear, "D", ladder):
-                return Looked((symbol,), strips=tuple(strips))
+                return _looked(symbol, strip, strips)
         if self._turn % 2 == 0 and self._clock_ns() < deadline:
             return Looked(tuple(self._wider(luma, deadline)), strips=tuple(strips))
         return Looked(strips=tuple(strips))
@@ -129,7 +129,11 @@ class FrameReader:
             if self._clock_ns() >= deadline:
                 return []
             if symbol := read_one(level(luma, strip), self._linear, "E"):
-                return [symbol]
+                return [replace(symbol, quad=corners(strip))]
         if self._clock_ns() < deadline and (symbol := read_one(luma, self._linear, "E", rotate=True)):
             return [symbol]
         return []
+
+
+def _looked(symbol: Symbol, strip: Strip, strips: Sequence[Strip]) -> Looked:
+    return Looked((replace(symbol, quad=corners(strip)),), strips=tuple(strips))

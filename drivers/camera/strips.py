@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from drivers.camera.symbols import Luma, Point
+    from drivers.camera.symbols import Luma, Point, Quad
 
 COHERENCE = 0.62
 ENERGY = 0.22  # of the picture's 92nd percentile
@@ -100,6 +100,24 @@ def _regions(mask: Any, tensor: tuple[Any, Any, Any], gap: int) -> list[tuple[in
 def _enlarged(strip: Strip, factor: int) -> Strip:
     x, y = strip.center
     return Strip(((x + 0.5) * factor - 0.5, (y + 0.5) * factor - 0.5), strip.angle, strip.width * factor, strip.height * factor)
+
+
+def corners(strip: Strip) -> Quad:
+    """The strip's corners in the picture, from the start of the code clockwise."""
+    cos, sin = math.cos(strip.angle), math.sin(strip.angle)
+    x, y, u, v = *strip.center, strip.width / 2, strip.height / 2
+    a, b, c, d = ((x + i * cos - j * sin, y + i * sin + j * cos) for i, j in ((-u, -v), (u, -v), (u, v), (-u, v)))
+    return a, b, c, d
+
+
+def strip_at(quad: Quad) -> Strip:
+    """The strip that a symbol's corners mark; a symbol that was seen on few lines gets some height."""
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = quad
+    along = ((x1 - x0 + x2 - x3) / 2, (y1 - y0 + y2 - y3) / 2)
+    width = math.hypot(*along)
+    height = math.hypot(x3 - x0 + x2 - x1, y3 - y0 + y2 - y1) / 2
+    center = ((x0 + x1 + x2 + x3) / 4, (y0 + y1 + y2 + y3) / 4)
+    return Strip(center, math.atan2(along[1], along[0]), max(width, 8.0), max(height, 0.06 * width, 4.0))
 
 
 def level(luma: Luma, strip: Strip, *, widest: float = 3.0, wanted: int = 700, quiet: float = QUIET, shear: float = 0.0) -> Luma:
