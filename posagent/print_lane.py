@@ -198,8 +198,8 @@ class SlipSpool:
             case "refused":
                 self._lane.settle(job, "NEEDS_OPERATOR", None, reason, self._events(job, outcome))
             case "unknown" if outcome.waiting:
-                self._standing = job.id if reason in _STANDSTILLS else None
-                self._tell(self._seen(printer, job.id, reason if reason in _STANDSTILLS else ""))
+                self._standing = job.id if reason in _STANDSTILLS else None  # others take more than a short look to settle
+                self._tell(self._seen(printer, job.id, reason if reason in _HOLDS else ""))
                 return 0.0 if self._standing else self._poll_s / 4
             case "unknown":
                 self._dirty = True
@@ -229,7 +229,8 @@ class SlipSpool:
         return bool(begun) and max(begun, key=lambda job: (job.updated, job.id)).state != "CONFIRMED"
 
 
-_STANDSTILLS = frozenset({"paper", "cover", "cutter", "error", "offline", "still printing"})
+_HOLDS = frozenset({"paper", "cover", "cutter", "error", "offline"})
+_STANDSTILLS = _HOLDS - {"offline"} | {"still printing"}
 _REPRINT_WORDS: Mapping[str, str] = {"ja": "印字の確認ができなかったため", "en": "the first copy could not be confirmed"}
 
 

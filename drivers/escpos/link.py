@@ -39,6 +39,9 @@ class Link(Protocol):
     def unsent(self) -> int | None:
         """Bytes handed over that have not reached the printer's side yet; None where that cannot be known."""
 
+    def port_status(self) -> int | None:
+        """The IEEE 1284 status byte (20h paper out, 10h selected, 08h no error) of a USB printer; None elsewhere."""
+
     def close(self) -> None:
         """Never raises."""
 
@@ -52,6 +55,7 @@ class DescriptorLink:
     def __init__(
         self, name: str, fd: int, shut: Callable[[], None], *, queued: Callable[[], int] | None = None,
         session_proves_power: bool = False, speaks: bool = True, ends: bool = True,
+        port_status: Callable[[], int] | None = None,
     ) -> None:  # fmt: skip
         self.session_proves_power = session_proves_power
         self.speaks = speaks
@@ -60,6 +64,7 @@ class DescriptorLink:
         self._shut = shut
         self._queued = queued
         self._ends = ends
+        self._port_status = port_status
         self._poll = select.poll()
         self._open = True
 
@@ -100,6 +105,13 @@ class DescriptorLink:
         """See Link."""
         try:
             return None if self._queued is None else self._queued()
+        except OSError:
+            return None
+
+    def port_status(self) -> int | None:
+        """See Link."""
+        try:
+            return None if self._port_status is None else self._port_status()
         except OSError:
             return None
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from drivers.escpos.dialects import DIALECTS, Dialect
 from drivers.escpos.paper import Paper
 from posagent.errors import SettingsError
-from posagent.ports import Driver, Option, Options, Preview, Printer
+from posagent.ports import Driver, Found, Option, Options, Preview, Printer
 from posagent.slips import Slip
 
 OPEN_S = 3.0
@@ -69,5 +70,111 @@ TCP = Driver(
         **_COMMON,
     },
     open=_open_tcp,
+    preview=_preview,
+)
+
+
+def _open_serial(name: str, options: Options) -> Printer:
+    from drivers.escpos.link_serial import open_serial
+    from drivers.escpos.printer import EscposPrinter
+
+    link = open_serial(name, options["node"], options["baud"], options["flow"])
+    return EscposPrinter(name, link, *kind_of(options), bytes_per_s=options["baud"] // 10)
+
+
+SERIAL = Driver(
+    name="escpos-serial",
+    kind="printer",
+    title="ESC/POS printer on a serial port",
+    maturity="experimental",
+    source=_SOURCE,
+    options={
+        "node": Option(str, "the port; a name under /dev/serial/by-id survives replugging", required=True),
+        "baud": Option(int, "bits a second, as the printer's switches say", default=38400, minimum=1200, maximum=921600),
+        "flow": Option(str, "how the printer says stop: rtscts (its DTR on our CTS) or xonxoff", default="rtscts",
+                       choices=("rtscts", "xonxoff")),
+        **_COMMON,
+    },  # fmt: skip
+    open=_open_serial,
+    preview=_preview,
+)
+
+
+def _open_lp(name: str, options: Options) -> Printer:
+    from drivers.escpos.link_lp import open_lp
+    from drivers.escpos.printer import EscposPrinter
+
+    return EscposPrinter(name, open_lp(name, options["node"]), *kind_of(options))
+
+
+def _find_lp() -> Iterable[Found]:
+    from drivers.escpos.link_lp import find_lp
+
+    return find_lp()
+
+
+LP = Driver(
+    name="escpos-lp",
+    kind="printer",
+    title="ESC/POS printer on USB, through the kernel (/dev/usb/lpN)",
+    maturity="experimental",
+    source=_SOURCE + "; linux drivers/usb/class/usblp.c",
+    options={"node": Option(str, "the printer's node, /dev/usb/lp0 or a name under /dev/posagent", default="/dev/usb/lp0"), **_COMMON},
+    open=_open_lp,
+    find=_find_lp,
+    preview=_preview,
+)
+
+
+def _open_usb(name: str, options: Options) -> Printer:
+    from drivers.escpos.link_usb import open_usb
+    from drivers.escpos.printer import EscposPrinter
+
+    try:
+        vendor, product = int(options["vendor"], 16), int(options["product"], 16)
+    except ValueError:
+        raise SettingsError(f"{name}: vendor and product are four hexadecimal digits each, as lsusb shows them (04b8 and 0202)") from None
+    return EscposPrinter(name, open_usb(name, vendor, product, options["serial"], options["usb_port"]), *kind_of(options))
+
+
+def _find_usb() -> Iterable[Found]:
+    from drivers.escpos.link_usb import find_usb
+
+    return find_usb()
+
+
+USB = Driver(
+    name="escpos-usb",
+    kind="printer",
+    title="ESC/POS printer on USB, through libusb",
+    maturity="experimental",
+    source=_SOURCE + "; USB printer class 1.1",
+    options={
+        "vendor": Option(str, "USB vendor, four hexadecimal digits", required=True),
+        "product": Option(str, "USB product, four hexadecimal digits", required=True),
+        "serial": Option(str, "the printer's serial number, where two are alike", default=""),
+        "usb_port": Option(str, "its place on the bus (1-2.3), where serial numbers are missing", default=""),
+        **_COMMON,
+    },
+    open=_open_usb,
+    find=_find_usb,
+    preview=_preview,
+)
+
+
+def _open_cups(name: str, options: Options) -> Printer:
+    from drivers.escpos.cups import open_cups
+
+    return open_cups(name, options["queue"], *kind_of(options), OPEN_S)
+
+
+CUPS = Driver(
+    name="escpos-cups",
+    kind="printer",
+    title="ESC/POS printer behind a raw CUPS queue (last resort: CUPS never says whether anything was printed)",
+    maturity="experimental",
+    source=_SOURCE,
+    options={"queue": Option(str, "the raw queue's name", required=True), **_COMMON},
+    open=_open_cups,
     preview=_preview,
 )

@@ -60,7 +60,7 @@ class Session:
         """The status. Raises DeviceTimeout when a printer that used to answer has gone silent without having said why."""
         if not self.dialect.asks or self._real_time is False:
             self.talk.hear(time.monotonic())
-            return self.talk.automatic or PrinterStatus()
+            return self.talk.automatic or self._port_status()
         found = self.ask()
         if found is not None:
             return found
@@ -88,7 +88,7 @@ class Session:
         """Why nothing can be printed now; "offline" when it does not say. A printer that never answered is taken as it is."""
         if not self.dialect.asks or self._real_time is False:
             self.talk.hear(time.monotonic())
-            return self.talk.automatic.holds if self.talk.automatic else ""
+            return (self.talk.automatic or self._port_status()).holds
         found = self.ask()
         if found is not None:
             if found.cutter_error:  # DLE ENQ 1: once what was stuck is out, printing resumes where it stopped; harmless before
@@ -101,6 +101,11 @@ class Session:
             self._real_time = False  # asked on a fresh line, and silent: it does not speak this
             return ""
         return "offline"
+
+    def _port_status(self) -> PrinterStatus:
+        """What the USB port says of a printer that itself says nothing; a port without paper sensor says that all is well."""
+        seen = self.talk.link.port_status()
+        return PrinterStatus(paper="end") if seen is not None and seen & 0x20 else PrinterStatus()
 
     @property
     def says_why(self) -> bool:

@@ -21,9 +21,9 @@ from virtual_counter.printer import VirtualPrinter
 from virtual_counter.profiles import PROFILES, PrinterProfile
 from virtual_counter.tcp import PrinterServer, serve_tcp
 
-SPEED = 40
+SPEED = 100
 """Virtual printers live so many times as fast as real ones."""
-QUICK = Patience(answer_s=0.12, proof_extra_s=0.5, alive_s=0.12, settle_s=0.12, idle_s=0.3)
+QUICK = Patience(answer_s=0.06, proof_extra_s=0.25, alive_s=0.06, settle_s=0.08, idle_s=0.12)
 DIALECT_OF = {"t1-gb18030": "clone", "t0-58": "clone58", "t1-seiko": "seiko", "t3-80-180dpi": "epson180", "t0-80": "clone58"}
 
 

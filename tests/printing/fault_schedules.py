@@ -29,6 +29,7 @@ from virtual_counter.profiles import PROFILES, PrinterProfile
 PROFILE_NAMES = ("t3-80", "t3-80-180dpi", "t2-process-id", "t2-counter", "t1-80", "t1-one-bit-sensor", "t0-80")
 PRINT_S, SLICE_S, STATUS_S, OPEN_S = 3.0, 0.4, 1.0, 0.5
 GRACE_S = 0.2
+LONGEST_S = 25
 FAULTS = ("cable", "cable silent", "power", "power silent", "paper", "cover", "cutter", "hot", "kill write", "kill commit", "lose answers", "double answers",
           "garble answers", "none")  # fmt: skip
 
@@ -183,7 +184,7 @@ def _arm(fault: str, rng: random.Random, paper: VirtualPrinter, kill_at: list[in
 
 
 def _work(rng: random.Random, counter: "Counter", lane: PrintLane, verdict: Verdict, kill_at: list[int], kill_commit: list[str]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + LONGEST_S
     broken_for = 0
 
     def spool() -> SlipSpool:
