@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from offline_queue.errors import WireError
@@ -18,11 +19,12 @@ from posagent import events
 
 MAX_DELTA = 999_999_990  # result of one rule, loyalty rules 3.1
 MAX_ENTRIES = 100
+MAX_TEXT = 200
 ENTRIES_NEVER = frozenset(  # types whose entries, if any came, would be a mistake of the register
     {events.HOLD_PLACED, events.HOLD_RELEASED, events.MEMBER_SEEN, events.PROGRAM_APPLIED, events.DAY_CHECKED, events.DAY_CLOSED}
 )
 
-_TEXT = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,200}")  # neither PostgreSQL nor a page can hold NUL or a lone surrogate
+_TEXT = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]*")  # neither PostgreSQL nor a page can hold NUL or a lone surrogate
 NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 
 
@@ -128,7 +130,12 @@ def _check(event: Mapping[str, Any], place: Place | None, home: Place | None) ->
 def _place(event: Mapping[str, Any]) -> Place | None:
     """``/t/acme/s/0042/r/2``; further pairs such as ``/b/cafe`` may stand between them."""
     source = _text(event.get("source"))
-    words = source.split("/") if source else []
+    return _parsed_source(source) if source else None
+
+
+@lru_cache(4096)  # a register writes the same one into every event
+def _parsed_source(source: str) -> Place | None:
+    words = source.split("/")
     pairs = dict(zip(words[1::2], words[2::2], strict=False)) if len(words) % 2 and words[0] == "" else {}
     found = [pairs.get(key, "") for key in ("t", "s", "r")]
     return Place(*found) if all(NAME.fullmatch(name) for name in found) else None
@@ -161,4 +168,6 @@ def _entries(raw: object, kind: str, member: str | None) -> tuple[tuple[str, int
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and _TEXT.fullmatch(value) else None
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT:
+        return None
+    return value if value.isprintable() or _TEXT.fullmatch(value) else None  # the first is the quick answer for nearly all
