@@ -29,6 +29,8 @@ HEARTBEAT_S = 15.0
 SEND_S = 10.0
 """A page that takes nothing for so long is cut off; it comes back with its Last-Event-ID."""
 BATCH = 100
+STATUS_EVERY_S = 0.1
+"""Facts are sent at once; the state and the notices at most so often, however often the agent wakes us."""
 
 
 class Streams:
@@ -81,7 +83,7 @@ class Streams:
         elif after > newest:
             after = (await ask(backend.status)).get("shift_start_seq", 0)
             await page.write(_frame("reset", _json({"seq": after})))
-        told, live = "", False
+        told, live, loop, next_s = "", False, asyncio.get_running_loop(), 0.0
         while not (page.gone or self._closed):
             page.woken.clear()
             batch = await ask(backend.events, after, BATCH)
@@ -90,6 +92,12 @@ class Streams:
                 await page.write("".join(_frame("page", _json(shown_event(event)), seq) for seq, event in batch))
             if len(batch) >= BATCH:
                 continue
+            if loop.time() < next_s:
+                again = loop.call_at(next_s, page.woken.set)
+                await page.woken.wait()
+                again.cancel()
+                continue
+            next_s = loop.time() + STATUS_EVERY_S
             status = _json(shown_status(backend, await ask(backend.status), after))
             if status != told:
                 told = status

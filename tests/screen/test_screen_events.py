@@ -145,6 +145,17 @@ def test_status_comes_when_it_changed_and_only_then(counter: Any, read: Any) -> 
     assert (kind, fact["level"], fact["message"]["code"]) == ("status", "offline", "E400")
 
 
+def test_an_agent_that_wakes_us_without_end_costs_ten_looks_a_second_not_more(counter: Any, read: Any) -> None:
+    reader = read()
+    reader.until("live")
+    looks: list[int] = []
+    for number in range(300):
+        counter.change(queue={"pending": number, "oldest_s": None, "link": "online"})
+    while (frame := next(reader.frames))[1]["queue"]["pending"] != 299:
+        looks.append(frame[1]["queue"]["pending"])
+    assert len(looks) <= 5
+
+
 def test_the_line_beats_while_nothing_happens(counter: Any, serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("posagent.screen.events.Streams.__init__.__defaults__", (0.05,))
     with serve(counter) as server:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -282,6 +284,74 @@ def test_a_sale_whose_answer_was_lost_is_asked_again_under_its_key(counter: Any,
     page.wait_for_function("sessionStorage.getItem('posagent.pending') === null")
     assert len(set(dropped)) == 1 < len(dropped)
     assert len(counter.journal) == 1
+
+
+def test_a_sale_without_an_answer_keeps_its_key_when_it_is_entered_again_and_is_not_sent_to_the_next_customer(
+    counter: Any, serve: Any, open_page: Any
+) -> None:
+    with serve(counter) as first:
+        address = first.address
+        page = open_page(first)
+        kept = {"key": "kept-key-0001", "at": page.evaluate("Date.now()") - 1000, "body": {"total": 4980, "source": "typed"}}
+        page.evaluate("kept => sessionStorage.setItem('posagent.pending', JSON.stringify(kept))", kept)
+        page.keyboard.type("4980")
+        page.keyboard.press("Enter")
+        expect(page.locator("#stage")).to_have_attribute("data-kind", "wait_member")
+        assert counter.calls[-1] == ("sale", {"total": 4980, "source": "typed"}, "kept-key-0001")
+        kept["at"] -= 200_000
+        page.evaluate("kept => sessionStorage.setItem('posagent.pending', JSON.stringify(kept))", kept)
+    expect(page.locator("body")).to_have_attribute("data-link", "lost")
+    calls = len(counter.calls)
+    with serve(counter, listen=address):
+        expect(page.locator("body")).to_have_attribute("data-link", "on")
+        expect(page.locator("#entry-note")).to_have_text("4,980 円は送れませんでした。必要ならもう一度入力してください")
+    assert len(counter.calls) == calls
+
+
+def test_a_notice_makes_room_again_after_a_while(counter: Any, server: Any, browser: Browser) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.clock.install()
+    page.goto(server.url)
+    expect(page.locator("body")).to_have_attribute("data-link", "on")
+    counter.notify({"kind": "trouble", "code": "E602"})
+    expect(page.locator("#stage")).to_have_attribute("data-kind", "trouble")
+    page.clock.fast_forward(31_000)
+    expect(page.locator("#stage")).to_have_attribute("data-kind", "idle")
+    context.close()
+
+
+def test_yesterdays_sales_are_not_counted_with_todays(counter: Any, server: Any, open_page: Any) -> None:
+    counter.record({**GRANT, "sale_id": "old", "at": "2026-11-21T14:05:00+09:00"})
+    counter.record({**GRANT, "sale_id": "new"})
+    page = open_page(server)
+    expect(page.locator("#totals")).to_have_text("1 件・49 ポイント")
+    expect(page.locator("#sales li")).to_have_count(1)
+
+
+def test_the_page_works_in_a_frame_of_a_page_that_the_settings_name(counter: Any, serve: Any, browser: Browser) -> None:
+    class Outer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(f'<iframe src="{inner.url}" width="1000" height="700"></iframe>'.encode())
+
+        def log_message(self, *_arguments: object) -> None:
+            return
+
+    with HTTPServer(("127.0.0.1", 0), Outer) as outer:
+        address = f"http://127.0.0.1:{outer.server_port}"
+        thread = threading.Thread(target=outer.serve_forever)
+        thread.start()
+        with serve(counter, frame_ancestors=(address,)) as inner:
+            page = browser.new_page()
+            page.goto(address)
+            counter.record(GRANT)
+            expect(page.frame_locator("iframe").locator("#totals")).to_have_text("1 件・49 ポイント")
+            page.close()
+        outer.shutdown()
+        thread.join()
 
 
 def test_another_journal_starts_the_list_anew(counter: Any, serve: Any, open_page: Any) -> None:

@@ -252,3 +252,16 @@ def test_a_stale_unix_socket_is_replaced(counter: Any, serve: Any, tmp_path: Pat
         dead.bind(str(path))
     with serve(counter, listen="", unix_path=str(path)), unix_request(path, b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n") as answer:
         assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+def test_sockets_from_outside_are_served_and_their_files_are_left_alone(counter: Any, serve: Any, tmp_path: Path) -> None:
+    path = tmp_path / "systemd.sock"
+    with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(str(path))
+        unix.listen()
+        with serve(counter, sockets=[tcp, unix]) as server:
+            assert server.address == f"127.0.0.1:{tcp.getsockname()[1]}"
+            assert ask(server, "GET", "/livez")[0] == 200
+            with unix_request(path, b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n") as answer:
+                assert answer.startswith(b"HTTP/1.1 200 ")
+        assert path.exists()

@@ -29,7 +29,8 @@ export async function post(path, body, { key = newKey(), onWaiting = () => {} } 
   }
 }
 
-// A sale outlives the page: after a reload it is sent again under its key.
+// A sale outlives the page: after a reload it is sent again under its key, while the same customer can still be at the counter.
+export const FRESH_MS = 120_000;
 export const keep = (sale) => sessionStorage.setItem(KEPT, JSON.stringify(sale));
 export const forget = () => sessionStorage.removeItem(KEPT);
 export const kept = () => JSON.parse(sessionStorage.getItem(KEPT) ?? "null");

@@ -11,6 +11,7 @@ const LARGE_YEN = 100_000; // asks once more
 const LONGEST_AMOUNT = 7; // digits; longer is a member number
 const AWAY_MS = 120_000; // after a break of the line, what happened so lately is still worth the stage
 const FIRST_EVENTS = 2000;
+const NOTICE_MS = 30_000; // a notice makes room again; what still needs a person stays in the banner
 
 let status = null;
 let live = false;
@@ -18,6 +19,7 @@ let shown = { kind: "idle" };
 let lastSlip = null;
 let confirmed = "";
 let sending = false;
+let rest;
 
 // ---------------------------------------------------------------- what the agent tells
 
@@ -77,6 +79,8 @@ function takeStatus(found) {
 
 function stage(next, tone) {
   shown = next;
+  clearTimeout(rest);
+  if (next.kind === "trouble") rest = setTimeout(() => next === shown && backToRest(), NOTICE_MS);
   byId(next.kind === "trouble" ? "alarm" : "spoken").textContent = said(next);
   if (tone) sound.play(tone);
   draw();
@@ -104,7 +108,7 @@ function draw() {
   showStage(shown, status?.open);
   drawWords();
   drawQuestion();
-  sales.show();
+  sales.show(Boolean(status?.shift_start_seq));
   sales.fill();
 }
 
@@ -166,7 +170,9 @@ async function submit(event) {
       confirmed = text;
       return note(t("confirm", number(total)));
     }
-    await sendSale({ key: ask.newKey(), body: { total, source: "typed" } });
+    const old = ask.kept(); // entered again because no answer came: the same wish, the same key
+    const same = old && old.body.total === total && Date.now() - old.at < ask.FRESH_MS;
+    await sendSale(same ? old : { key: ask.newKey(), at: Date.now(), body: { total, source: "typed" } });
   } else if (/^[\x21-\x7e]{8,}$/.test(text)) {
     await send("/v1/scans", { text }, ask.newKey());
   } else note(t("not_a_number"), true);
@@ -199,7 +205,12 @@ async function send(path, body, key) {
 
 function resendKept() {
   const sale = ask.kept();
-  if (sale && !sending) sendSale(sale);
+  if (!sale || sending) return;
+  if (Date.now() - sale.at < ask.FRESH_MS) sendSale(sale);
+  else {
+    ask.forget(); // by now another customer stands here
+    note(t("dropped", number(sale.body.total)), true);
+  }
 }
 
 // ---------------------------------------------------------------- keys and touches
@@ -235,9 +246,8 @@ function keys(event) {
     field.value = "";
     confirmed = "";
     note("");
-    if (shown.kind === "trouble" || shown.kind === "granted" || shown.kind === "voided") shown = { kind: restKind() };
     field.focus();
-    draw();
+    backToRest();
   } else if (event.key === "F2") {
     event.preventDefault();
     byId("sales").querySelector("button")?.focus();
@@ -246,7 +256,10 @@ function keys(event) {
   }
 }
 
-const restKind = () => (status?.open ? (status.open.member ? "wait_amount" : "wait_member") : "idle");
+function backToRest() {
+  shown = { kind: status?.open ? (status.open.member ? "wait_amount" : "wait_member") : "idle" };
+  draw();
+}
 
 async function answer(event) {
   const button = event.target.closest("[data-answer]");

@@ -18,8 +18,10 @@ export function take(event) {
 
 export const clear = () => sales.clear();
 
-export function show() {
-  const rows = [...sales.values()].reverse();
+// The agent says where the shift began; where it does not, the day of the newest sale is the shift.
+export function show(shiftKnown) {
+  const all = [...sales.values()].reverse();
+  const rows = shiftKnown ? all : all.filter((sale) => sale.at?.slice(0, 10) === all[0].at?.slice(0, 10));
   byId("history-title").textContent = t("history");
   byId("no-sales").textContent = rows.length ? "" : t("no_sales");
   const standing = rows.filter((sale) => !sale.void);
