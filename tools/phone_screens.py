@@ -162,8 +162,10 @@ def view_of(condition: Condition, rng: Any) -> View:
         "small": {"share": rng.uniform(0.20, 0.27)},
         "banding": {"banding": True},
         "dark": {"dark": True},
-        "combo": {"roll": sign * rng.uniform(8, 30), "blur": 1.1, "noise": rng.uniform(5, 9), "gain": rng.uniform(0.3, 0.5), "tilt": rng.uniform(5, 15)},
-    }
+        "combo": {
+            "roll": sign * rng.uniform(8, 30), "blur": 1.1, "noise": rng.uniform(5, 9), "gain": rng.uniform(0.3, 0.5), "tilt": rng.uniform(5, 15),
+        },
+    }  # fmt: skip
     return replace(view, **changes[condition])
 
 

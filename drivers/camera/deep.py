@@ -45,15 +45,17 @@ def read_deep(luma: Luma, formats: Sequence[str] = RETAIL) -> list[Symbol]:
     found: list[Symbol] = []
     if linear:
         found += [symbol for symbol in read_all(luma, linear, "frame") if symbol.format not in _UNCHECKED or _read_again(luma, symbol, linear)]
-        found += _oblique(luma, linear)
     if matrix:
         found += _matrix(luma, matrix)
+    if linear:
+        found += _oblique(luma, linear, thorough=not found)
     if not found and "EAN13" in formats:
         found += _matched(luma)
     return merged([_without_parts(found)])
 
 
-def _oblique(luma: Luma, formats: Any) -> list[Symbol]:
+def _oblique(luma: Luma, formats: Any, *, thorough: bool) -> list[Symbol]:
+    """Linear codes in strips. ``thorough``: nothing was read yet, so that blurred strips are worth seconds."""
     found: list[Symbol] = []
     tried: list[Strip] = []
     for number, search in enumerate(_SEARCHES):
@@ -67,7 +69,7 @@ def _oblique(luma: Luma, formats: Any) -> list[Symbol]:
                 continue
             tried.append(strip)
             symbol = read_one(level(luma, strip), formats, f"level {number}")
-            if symbol is None and len(tried) <= _MOST_BANDED and min(strip.width, 4 * strip.height) > 40:
+            if symbol is None and len(tried) <= (_MOST_BANDED if thorough else 2) and min(strip.width, 4 * strip.height) > 40:
                 symbol = read_bands(luma, strip, formats, f"bands {number}")
             if symbol:
                 found.append(replace(symbol, quad=corners(strip)))
