@@ -10,6 +10,7 @@ from pathlib import Path
 
 from virtual_counter.screen import Screen
 from virtual_counter.serial_line import SerialLine
+from virtual_counter.waker import Waker
 
 
 class LineDisplay:
@@ -20,6 +21,7 @@ class LineDisplay:
         self._line = SerialLine(link)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._waker = Waker()
         self.plug()
 
     @property
@@ -43,17 +45,22 @@ class LineDisplay:
         """Pulls the cable and with it the power."""
         if self._thread is not None:
             self._stopping.set()
+            self._waker.wake()
             self._thread.join()
+            self._waker.rest()
             self._thread = None
             self._line.unplug()
             self.screen.feed(b"\x1b@")
 
-    close = unplug
+    def close(self) -> None:
+        """Puts it away; it cannot be plugged in again."""
+        self.unplug()
+        self._waker.close()
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
-            ready, _, _ = select.select([self._line.fileno()], [], [], 0.1)
-            if ready:
+            ready, _, _ = select.select([self._line, self._waker], [], [])
+            if self._line in ready:
                 self.screen.feed(self._line.receive())
 
 

@@ -39,7 +39,7 @@ class Mechanism:
 
     def __init__(self, profile: PrinterProfile, changed: Callable[[], None]) -> None:
         self.profile = profile
-        self.paper = Paper(profile.width_dots, profile.rows(profile.head_to_cutter_mm) if profile.cutter else 0)
+        self.paper = Paper(profile.width_dots, profile.rows(profile.head_to_cutter_mm))
         self.cover_open = False
         self.near_end_rows = profile.rows(1500)
         self.rows_left = profile.rows(80_000)  # a roll of 80 m

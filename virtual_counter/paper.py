@@ -142,6 +142,17 @@ class PhysicalSlip:
                     found.append(part.item)
         return tuple(found)
 
+    def scanned(self) -> tuple[str, ...]:
+        """What a decoder reads from the picture, from top to bottom: also codes that were printed as pictures."""
+        import io
+
+        import zxingcpp
+        from PIL import Image
+
+        with Image.open(io.BytesIO(self.png())) as picture:
+            found = zxingcpp.read_barcodes(picture.convert("L"))
+        return tuple(code.text for code in sorted(found, key=lambda code: code.position.top_left.y))
+
     @property
     def serials(self) -> tuple[str, ...]:
         """Every different slip number on it, in the order of printing; two mean that two slips hang together."""

@@ -28,7 +28,7 @@ Flow = Literal["rts", "xonxoff", "none"]
 XON, XOFF = b"\x11", b"\x13"
 _CHUNK = 4096
 _TURN_S = 0.02
-_IDLE_S = 0.2
+_IDLE_S = 1.0
 _XOFF_ROOM = 128  # bytes left when the printer says stop
 
 
