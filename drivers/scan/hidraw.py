@@ -32,7 +32,7 @@ class HidPosScanner:
         node = choose(name, options["device"], nodes("hidraw"))
         self._descriptor = open_node(name, node.path)
         try:
-            carrying = _carrying(name, node, report_descriptor(self._descriptor))
+            carrying = _carrying(name, node, _descriptor_in_sys(node) or report_descriptor(self._descriptor))
             content = content_of(options, controls=HIDPOS_CONTROLS)
             self._reports = HidPosReports(carrying, content, options["double_read_ms"])
         except OSError as trouble:

@@ -11,6 +11,7 @@ A selector is what stands in a device's ``device`` setting:
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -112,7 +113,7 @@ def _links(folder: Path) -> dict[Path, tuple[Path, ...]]:
     for kind in ("by-id", "by-path"):
         try:
             for link in sorted((folder / kind).iterdir()):
-                target = link.resolve()
+                target = Path(os.path.normpath(folder / kind / os.readlink(link)))  # noqa: PTH115 - one step only, as udev made it
                 found[target] = (*found.get(target, ()), link)
         except OSError:
             continue
