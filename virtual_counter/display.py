@@ -59,7 +59,8 @@ class LineDisplay:
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
-            ready, _, _ = select.select([self._line, self._waker], [], [])
+            readers: list[SerialLine | Waker] = [self._line, self._waker]
+            ready, _, _ = select.select(readers, [], [])
             if self._line in ready:
                 self.screen.feed(self._line.receive())
 
