@@ -103,7 +103,7 @@ class Report:
 
     def verify(self) -> list[str]:
         """Everything that does not hold: SQLite's structure, then the chain over all that is retained. Empty: all is well."""
-        found = quick_check(self._conn)
+        found = quick_check(self._conn, "integrity_check")
         damage = verify(self._conn, floor_start(self._conn))
         return found + ([f"event {damage.seq} {damage.reason}"] if damage else [])
 
@@ -132,6 +132,7 @@ def snapshot(directory: Path, target: Path) -> int:
     source = connect_read_only(directory / DATABASE)
     try:
         try:
+            source.execute("PRAGMA query_only=OFF")  # it forbids writing the copy as well; the journal itself is open read-only
             source.execute("VACUUM INTO ?", (str(fresh),))
         finally:
             source.close()
