@@ -16,6 +16,7 @@ from virtual_counter.graphics import Graphics
 from virtual_counter.line import Line
 from virtual_counter.mechanism import Mechanism
 from virtual_counter.profiles import PrinterProfile
+from virtual_counter.style_commands import StyleCommands
 
 Commands = Generator[int, bytes, None]
 
@@ -35,20 +36,20 @@ class Interpreter:
         self._graphics = Graphics(profile, mechanism, firmware, self.line, self.oddities, self.ignored)
         self._gaiji: dict[bytes, bytes] = {}
         self._deaf = False  # ESC = has selected another device on the same line
-        self._across_unit, self._down_unit = profile.motion_units or (profile.dpi, profile.dpi)  # units per inch, GS P
+        style = self._style = StyleCommands(profile, self.line, self.oddities, self.ignored)
         self._esc_one: dict[int, Callable[[int], None]] = {
-            0x21: self._esc_mode, 0x2D: self._ank_underline, 0x45: self._bold, 0x47: self._bold, 0x7B: self._upside_down,
-            0x56: self._rotate, 0x61: self._align, 0x4D: self._font, 0x74: self._page, 0x52: self._country, 0x33: self._spacing,
-            0x20: self._ank_space, 0x4A: self._feed_dots, 0x64: self._feed_lines, 0x3D: self._select_device, 0x55: self._nothing,
+            0x21: style.mode, 0x2D: style.ank_underline, 0x45: style.bold, 0x47: style.bold, 0x7B: style.upside_down,
+            0x56: style.rotate, 0x61: style.align, 0x4D: style.font, 0x74: style.page, 0x52: style.country, 0x33: style.spacing,
+            0x20: style.ank_space, 0x4A: self._feed_dots, 0x64: self._feed_lines, 0x3D: self._select_device, 0x55: self._nothing,
             0x25: self._nothing, 0x3F: self._nothing, 0x54: self._nothing, 0x72: self._nothing, 0x4B: self._back, 0x65: self._back,
         }  # fmt: skip
         self._gs_one: dict[int, Callable[[int], None]] = {
-            0x21: self._size, 0x42: self._inverse, 0x62: self._nothing, 0x48: self._graphics.hri_place, 0x68: self._graphics.code_height,
+            0x21: style.size, 0x42: style.inverse, 0x62: self._nothing, 0x48: self._graphics.hri_place, 0x68: self._graphics.code_height,
             0x77: self._graphics.code_module, 0x66: self._nothing, 0x49: firmware.answer_identity, 0x61: firmware.automatic_status,
             0x72: firmware.answer_r, 0x45: self._nothing, 0x2F: self._nothing, 0x6A: self._nothing, 0x54: self._nothing,
         }  # fmt: skip
         self._fs_one: dict[int, Callable[[int], None]] = {
-            0x21: self._kanji_mode_bits, 0x2D: self._kanji_underline, 0x43: self._kanji_system, 0x57: self._kanji_quad,
+            0x21: style.kanji_mode_bits, 0x2D: style.kanji_underline, 0x43: style.kanji_system, 0x57: style.kanji_quad,
         }  # fmt: skip
 
     def start(self) -> Commands:
@@ -60,7 +61,7 @@ class Interpreter:
         self.line.reset()
         self._gaiji.clear()
         self._deaf = False
-        self._units_reset()
+        self._style.reset_units()
         self._graphics.reset()
 
     # ------------------------------------------------------------ the loop
@@ -154,9 +155,9 @@ class Interpreter:
             low, high = yield 2
             units = low + high * 256
             if code == 0x24:
-                self.line.move_to(self._across(units))
+                self.line.move_to(self._style.across(units))
             else:
-                self.line.move_by(self._across(units - 65536 if units >= 32768 else units))
+                self.line.move_by(self._style.across(units - 65536 if units >= 32768 else units))
         elif code == 0x2A:
             yield from self._graphics.column_image()
         elif code in {0x69, 0x6D}:
@@ -203,72 +204,13 @@ class Interpreter:
             self.line.clear()  # the print buffer is cleared, not printed
         self.line.reset()
         self._deaf = False
-        self._units_reset()
+        self._style.reset_units()
         self._gaiji.clear()
         self._graphics.reset()
         self._firmware.initialised()
 
-    def _esc_mode(self, n: int) -> None:
-        style = self.line.style
-        style.font = "B" if n & 1 else "A"
-        style.bold = bool(n & 0x08)
-        style.ank_scale = (2 if n & 0x20 else 1, 2 if n & 0x10 else 1)
-        style.ank_underline = 1 if n & 0x80 else 0
-
-    def _size(self, n: int) -> None:
-        scale = ((n >> 4 & 7) + 1, (n & 7) + 1)
-        self.line.style.ank_scale = self.line.style.kanji_scale = scale
-
-    def _bold(self, n: int) -> None:
-        self.line.style.bold = bool(n & 1)
-
-    def _ank_underline(self, n: int) -> None:
-        self.line.style.ank_underline = n & 3
-        self.line.style.kanji_underline = n & 3
-
-    def _inverse(self, n: int) -> None:
-        self.line.style.inverse = bool(n & 1)
-
-    def _upside_down(self, n: int) -> None:
-        self.line.style.upside_down = bool(n & 1)
-
-    def _rotate(self, n: int) -> None:
-        self.line.style.rotated = bool(n & 3)
-
-    def _align(self, n: int) -> None:
-        if self.line.empty and n & 0x0F <= 2:
-            self.line.style.align = n & 0x0F
-        elif not self.line.empty:
-            self.oddities.append("ESC a in the middle of a line has no effect")
-
-    def _font(self, n: int) -> None:
-        self.line.style.font = "B" if n & 0x0F == 1 else "A"
-
-    def _page(self, n: int) -> None:
-        self.line.style.page = n
-
-    def _country(self, n: int) -> None:
-        self.line.style.country = n
-
-    def _units_reset(self) -> None:
-        self._across_unit, self._down_unit = self._profile.motion_units or (self._profile.dpi, self._profile.dpi)
-
-    def _down(self, n: int) -> int:
-        """Dots of so many vertical motion units."""
-        return n * self._profile.dpi // self._down_unit
-
-    def _across(self, n: int) -> int:
-        """Dots of so many horizontal motion units."""
-        return n * self._profile.dpi // self._across_unit
-
-    def _spacing(self, n: int) -> None:
-        self.line.style.line_spacing = self._down(n)
-
-    def _ank_space(self, n: int) -> None:
-        self.line.style.ank_space = self._across(n)
-
     def _feed_dots(self, n: int) -> None:
-        self.line.feed(self._down(n))
+        self.line.feed(self._style.down(n))
 
     def _feed_lines(self, n: int) -> None:
         self.line.feed(n * self.line.style.line_spacing)
@@ -276,11 +218,11 @@ class Interpreter:
     def _back(self, n: int) -> None:
         self._without(f"reverse feed by {n}")
 
-    def _select_device(self, n: int) -> None:
-        self._deaf = not n & 1
-
     def _nothing(self, n: int) -> None:
         """Takes its parameter and changes nothing that this model shows."""
+
+    def _select_device(self, n: int) -> None:
+        self._deaf = not n & 1
 
     # ------------------------------------------------------------ FS
 
@@ -311,25 +253,6 @@ class Interpreter:
         else:
             self._unknown(bytes((FS, code)))
 
-    def _kanji_mode_bits(self, n: int) -> None:
-        self.line.style.kanji_scale = (2 if n & 0x04 else 1, 2 if n & 0x08 else 1)
-        self.line.style.kanji_underline = 1 if n & 0x80 else 0
-
-    def _kanji_underline(self, n: int) -> None:
-        self.line.style.kanji_underline = n & 3
-
-    def _kanji_quad(self, n: int) -> None:
-        self.line.style.kanji_scale = (2, 2) if n & 1 else (1, 1)
-
-    def _kanji_system(self, n: int) -> None:
-        system = n & 0x0F
-        if self._profile.kanji != "jis":
-            self._without("FS C")
-        elif system <= 1 or (system == 2 and self._profile.sjis_2004):
-            self.line.style.system = system
-        else:
-            self._without(f"FS C {n}")
-
     # ------------------------------------------------------------ GS
 
     def _gs(self) -> Commands:
@@ -341,9 +264,9 @@ class Interpreter:
         elif code in {0x4C, 0x57}:
             low, high = yield 2
             if code == 0x4C:
-                style.left_margin = min(self._across(low + high * 256), self._profile.width_dots)
+                style.left_margin = min(self._style.across(low + high * 256), self._profile.width_dots)
             else:
-                style.area = self._across(low + high * 256)
+                style.area = self._style.across(low + high * 256)
         elif code == 0x56:
             yield from self._cut()
         elif code == 0x6B:
@@ -362,9 +285,7 @@ class Interpreter:
     def _gs_rare(self, code: int) -> Commands:
         if code == 0x50:
             across, down = yield 2
-            self._units_reset()
-            self._across_unit = across or self._across_unit
-            self._down_unit = down or self._down_unit
+            self._style.set_units(across, down)
         elif code in {0x24, 0x5C}:
             yield 2  # vertical position of page mode
         elif code == 0x2A:
@@ -386,7 +307,7 @@ class Interpreter:
             (rows,) = yield 1
             if not self.line.empty:
                 self.line.feed(self.line.style.line_spacing)
-            self._mechanism.feed(self._profile.rows(self._profile.head_to_cutter_mm) + self._down(rows))
+            self._mechanism.feed(self._profile.rows(self._profile.head_to_cutter_mm) + self._style.down(rows))
         elif mode not in {0, 1, 48, 49}:
             self.oddities.append(f"cut mode {mode}")
             return

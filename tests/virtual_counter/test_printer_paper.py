@@ -134,10 +134,10 @@ def test_a_chinese_rom_swallows_pairs_until_it_is_told_not_to(bench):
 
 def test_styles_change_cells_and_not_the_text(bench):
     till = bench()
-    till.print(INIT + h("1D2111 1B4501 1D4201 1B2D02") + "大".encode("cp932") + b"A\n")
+    till.print(INIT + h("1D2111 1B4501 1D4201 1B2D02 1C2D01") + "大".encode("cp932") + b"A\n")
     (line,) = [part.item for part in till.printer.slips()[0].placed if isinstance(part.item, TextLine)]
     assert [(cell.char, cell.width, cell.height, cell.bold, cell.inverse, cell.underline) for cell in line.cells] == [
-        ("大", 48, 48, True, True, 2),
+        ("大", 48, 48, True, True, 1),
         ("A", 24, 48, True, True, 2),
     ]
     assert line.rows == 48
