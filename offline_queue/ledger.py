@@ -13,6 +13,8 @@ from offline_queue.events import Event, NewJob, Prepared, Stored, from_row
 from offline_queue.schema import meta, meta_bytes, meta_int
 from offline_queue.wire import business_digest
 
+_INSERT = "INSERT INTO ev(seq, idem, body, chain) VALUES(?, ?, ?, ?) ON CONFLICT(idem) DO NOTHING"
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -46,13 +48,6 @@ def append(conn: sqlite3.Connection, head: Head, events: Sequence[Prepared], job
     content, or a later key stands at all. Nothing is written in either case. Runs inside the caller's transaction.
     """
     first = events[0]
-    stored = find(conn, first.event.idemkey)
-    if stored is not None:
-        return head, _same_or_conflict(stored, first)
-    for later in events[1:]:
-        stands = find(conn, later.event.idemkey)
-        if stands is not None:
-            raise KeyConflict(f"event {later.event.idemkey} stands already as number {stands.seq}, but the event it goes with is new", stands)
     seq, link = head.seq, head.chain
     rows = []
     for prepared in events:
@@ -60,9 +55,18 @@ def append(conn: sqlite3.Connection, head: Head, events: Sequence[Prepared], job
         link = next_link(link, prepared.digest)
         rows.append((seq, prepared.event.idemkey, prepared.body, link))
     if len(rows) == 1:
-        conn.execute("INSERT INTO ev(seq, idem, body, chain) VALUES(?, ?, ?, ?)", rows[0])
+        if conn.execute(_INSERT, rows[0]).rowcount == 0:
+            return head, _same_or_conflict(_stands(conn, first), first)
+    elif (stored := find(conn, first.event.idemkey)) is not None:
+        return head, _same_or_conflict(stored, first)
     else:
-        conn.executemany("INSERT INTO ev(seq, idem, body, chain) VALUES(?, ?, ?, ?)", rows)
+        conn.execute("SAVEPOINT several")
+        if conn.executemany(_INSERT, rows).rowcount != len(rows):
+            conn.execute("ROLLBACK TO several")
+            conn.execute("RELEASE several")
+            stored = next(found for one in events[1:] if (found := find(conn, one.event.idemkey)) is not None)
+            raise KeyConflict(f"event {stored.idemkey} stands already as number {stored.seq}, but the event it goes with is new", stored)
+        conn.execute("RELEASE several")
     ids = tuple(add_job(conn, first.event.id, job) for job in jobs)
     return Head(seq, link), Stored(
         seq=rows[0][0], seqs=tuple(row[0] for row in rows), duplicate=False, event=_event(rows[0], first), jobs=ids
@@ -92,6 +96,14 @@ def now_text() -> str:
 def _event(row: tuple[int, str, bytes, bytes], prepared: Prepared) -> Event:
     new = prepared.event
     return Event(row[0], new.id, new.type, new.subject, new.idemkey, new.time, new.data, prepared.body, row[3])
+
+
+def _stands(conn: sqlite3.Connection, prepared: Prepared) -> Event:
+    """The event whose key kept this one out. Raises JournalDamaged where the index says so and the table does not."""
+    stored = find(conn, prepared.event.idemkey)
+    if stored is None:
+        raise JournalDamaged(f"event {prepared.event.idemkey}: index and table differ; restart posagent, which checks and repairs the journal")
+    return stored
 
 
 def _same_or_conflict(stored: Event, new: Prepared) -> Stored:

@@ -220,15 +220,16 @@ def assemble(first_seq: int, bodies: Sequence[bytes], withheld: Sequence[Withhel
 
 def encode_event(*, id: str, source: str, type: str, time: str, subject: str, idemkey: str, data: Mapping[str, JSON]) -> bytes:  # noqa: A002
     """One CloudEvents 1.0 line. Raises EventRefused where a value is too long, not of a JSON kind, a float, or not encodable."""
-    named = {"id": id, "source": source, "type": type, "time": time, "subject": subject, "idemkey": idemkey}
-    for name, value in named.items():
-        if not isinstance(value, str) or not value or len(value) > MAX_TEXT[name]:
-            raise EventRefused(f"the event's {name} must be text of 1 to {MAX_TEXT[name]} characters, not {str(value)[:60]!r}")
+    named = {"specversion": "1.0", "id": id, "source": source, "type": type, "time": time, "subject": subject, "idemkey": idemkey}
+    for name, longest in MAX_TEXT.items():
+        value = named[name]
+        if value.__class__ is not str or not 0 < len(value) <= longest:
+            raise EventRefused(f"the event's {name} must be text of 1 to {longest} characters, not {str(value)[:60]!r}")
     if data.__class__ is not dict:
         raise EventRefused(f"event {idemkey}: its data must be a dict, not {data.__class__.__name__}")
     _check(data, "data", 0)
     try:
-        body = _ENCODE({"specversion": "1.0", **named, "datacontenttype": "application/json", "data": data}).encode()
+        body = _ENCODE({**named, "datacontenttype": "application/json", "data": data}).encode()
     except (UnicodeEncodeError, TypeError, ValueError) as trouble:
         raise EventRefused(f"event {idemkey}: cannot be written as JSON: {trouble}") from None
     if len(body) > MAX_BODY_BYTES:

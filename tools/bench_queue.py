@@ -267,7 +267,7 @@ def child_full(directory: str, name: str) -> dict[str, Any]:
         while os.write(fd, bytes(4096)):
             pass
     except OSError:
-        pass
+        os.close(fd)
     accepted = 0
     try:
         while accepted < 100_000:
