@@ -108,10 +108,10 @@ def _top(head: Head, title: str) -> list[Line]:
 
 def _foot(head: Head, *, receipt_words: bool = True) -> list[Line]:
     ja = head.lang == "ja"
-    who = f"レジ {head.register}" if ja else f"Register {head.register}"
+    lines: list[Line] = [Rule(), Columns(f"レジ {head.register}" if ja else f"Register {head.register}", f"{head.issued:%Y-%m-%d %H:%M}")]
     if head.operator:
-        who += f" 担当 {head.operator}" if ja else f" Staff {head.operator}"
-    lines: list[Line] = [Rule(), Columns(who, head.issued.strftime("%Y-%m-%d %H:%M")), Text(f"No. {head.serial}")]
+        lines.append(Columns("担当" if ja else "Staff", head.operator))
+    lines.append(Text(f"No. {head.serial}"))
     lines += [Text(words, align="center") for words in head.footer]
     if receipt_words:
         lines.append(Text("※領収書ではありません" if ja else "This is not a receipt.", align="center"))
@@ -165,7 +165,8 @@ def grant_slip(
         body.append(Columns("レシート番号" if ja else "Receipt", sale_id))
     body += [Rule("thick"), Text("今回のポイント" if ja else "Points earned", align="center"),
              Text(f"+{granted:,}P" if granted >= 0 else f"{granted:,}P", align="center", bold=True, wide=2, tall=2)]  # fmt: skip
-    body += [Columns(f" {label}", amount) for label, amount in explain]
+    if explain:
+        body += [Rule("dashed"), *(Columns(f" {label}", amount) for label, amount in explain)]
     body.append(Rule("thick"))
     if used:
         body.append(Columns("ご利用ポイント" if ja else "Points used", f"-{used:,}P"))
@@ -208,9 +209,7 @@ def coupon_slip(
     ja = head.lang == "ja"
     title = "クーポン券" if ja else "Coupon"
     body: list[Line] = [Rule("thick"), Feed(), Text(benefit, align="center", bold=True, wide=2, tall=2)]
-    if detail:
-        body.append(Text(detail, align="center"))
-    body += [Feed(), Rule("thick")]
+    body += [Feed(), Text(detail, align="center"), Rule("thick")] if detail else [Feed(), Rule("thick")]
     if first_day is not None:
         body.append(Columns("ご利用開始" if ja else "Valid from", day_text(first_day, head.lang)))
     body.append(Columns("有効期限" if ja else "Last day", day_text(last_day, head.lang) + ("まで" if ja else ""), bold=True))

@@ -15,6 +15,8 @@ from drivers.escpos.paper import Paper, Unprintable
 from drivers.escpos.qr_matrix import modules_of
 from posagent.slips import QR, Align, Barcode, Checkpoint, Columns, Cut, Feed, Image, Line, Rule, Slip, Stamps, Text, marked
 
+_WIDOW = 4
+"""Cells: a last line as short as this is filled up from the line above it."""
 QR_QUIET = 4  # modules on each side, ISO/IEC 18004
 QR_MODULES = (6, 5, 4)
 """Dots a module, best first; 4 dots are half a millimetre at 203 dpi."""
@@ -118,7 +120,27 @@ def _qr(value: str, paper: Paper) -> QRCode:
 def _text(line: Text, columns: int) -> list[Row]:
     room = max(columns // line.wide, 2)
     style = Row("", bold=line.bold, invert=line.invert, wide=line.wide, tall=line.tall)
-    return [_aligned(part, line.align, columns, style) for part in wrap(clean(line.text), room)]
+    return [_aligned(part, line.align, columns, style) for part in _paragraph(clean(line.text), line.align, room)]
+
+
+def _paragraph(text: str, align: Align, room: int) -> list[str]:
+    """Wrapped, with what makes it look set by hand: points hang, centred lines are of even length, no last line of a single word ending."""
+    if "\n" in text or width(text) <= room:
+        return wrap(text, room)
+    mark = next((mark for mark in ("・", "- ", "※") if text.startswith(mark)), "")
+    if mark and align == "left":
+        first, *rest = _paragraph(text[len(mark) :], align, room - width(mark))
+        return [mark + first, *(" " * width(mark) + part for part in rest)]
+    lines = wrap(text, room)
+    narrowest = room // 2 if align == "center" else room - _WIDOW
+    for narrower in range(room - 1, narrowest, -1):
+        if align != "center" and width(lines[-1]) > _WIDOW:
+            break
+        tried = wrap(text, narrower)
+        if len(tried) > len(lines):
+            break
+        lines = tried
+    return lines
 
 
 def _aligned(text: str, align: Align, columns: int, style: Row) -> Row:

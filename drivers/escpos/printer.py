@@ -25,8 +25,6 @@ from drivers.escpos.session import Patience, Session
 from posagent.errors import DeviceError, DeviceTimeout
 from posagent.ports import Capabilities, Certainty, Evidence, Outcome, PrinterStatus, Ticket
 
-SLOWEST_ROWS_S = 800
-"""Dot rows a second of a slow printer: 100 mm/s at 203 dpi."""
 _PARTS = {"header": 1, "body": 2, "code": 3, "cut": 4}
 _LOOK_S = 0.1  # an attempt is looked after so often
 
@@ -151,7 +149,8 @@ class EscposPrinter:
         pieces = [segment.body + self._checkpoint(ticket, _PARTS[segment.part]) for segment in encoded.segments]
         total = sum(map(len, pieces))
         rows = sum(segment.rows for segment in encoded.segments)
-        allowed = 2 * (self._session.line_s(total) + rows / SLOWEST_ROWS_S) + self._session.patience.proof_extra_s
+        patience = self._session.patience
+        allowed = 2 * (self._session.line_s(total) + rows / patience.rows_per_s) + patience.proof_extra_s
         return _Attempt(ticket, pieces, replace(evidence, bytes_total=total), allowed, sending, encoded.warnings, self._talk.queued_answers)
 
     def _checkpoint(self, ticket: Ticket, part: int) -> bytes:

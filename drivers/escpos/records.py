@@ -14,6 +14,7 @@ from posagent.slips import Slip
 OPEN_S = 3.0
 """How long connecting may take."""
 
+_FLOWS = ("rtscts", "xonxoff")
 _SOURCE = "Epson ESC/POS command reference; Citizen CT-S, Seiko RP, Star, Bixolon and HPRT command manuals (see drivers/escpos/dialects.py)"
 _COMMON: dict[str, Option] = {
     "dialect": Option(str, "the family of the printer", default="epson", choices=tuple(DIALECTS)),
@@ -91,10 +92,9 @@ SERIAL = Driver(
     options={
         "node": Option(str, "the port; a name under /dev/serial/by-id survives replugging", required=True),
         "baud": Option(int, "bits a second, as the printer's switches say", default=38400, minimum=1200, maximum=921600),
-        "flow": Option(str, "how the printer says stop: rtscts (its DTR on our CTS) or xonxoff", default="rtscts",
-                       choices=("rtscts", "xonxoff")),
+        "flow": Option(str, "how the printer says stop: rtscts (its DTR on our CTS) or xonxoff", default="rtscts", choices=_FLOWS),
         **_COMMON,
-    },  # fmt: skip
+    },
     open=_open_serial,
     preview=_preview,
 )

@@ -23,6 +23,7 @@ class Patience:
     """How long to wait for what; the defaults are for printers, smaller ones for tests with virtual printers."""
 
     answer_s: float = 0.5  # an answer to one question
+    rows_per_s: int = 800  # of a slow printer: 100 mm/s at 203 dpi
     proof_extra_s: float = 3.0  # beyond twice the time that sending and printing should take
     alive_s: float = 2.0  # how long the line must stay up after the last byte, where nothing better can be had
     settle_s: float = 1.0  # a counter that does not move for so long stands, where nothing says that printing has ended

@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check-config": ("posagent.cli.check_config", "every problem of the settings and the program file, without touching a device"),
     "cloud": ("posagent.cli.cloud", "the receiver: serve it, enrol registers, publish programs, prove its books"),
     "scan": ("posagent.cli.scan", "decode pictures, explain a code, listen to the scanners"),
+    "print": ("posagent.cli.print_", "draw a slip, print the test slip, list the slips that wait or are in doubt"),
     "queue": ("posagent.cli.queue", "the journal: what waits, what is parked or refused, check it, copy it"),
 }
 

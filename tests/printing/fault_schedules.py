@@ -6,13 +6,14 @@ worker's own survives it, and a new worker with a new connection takes over the 
 
 from __future__ import annotations
 
-import contextlib
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
+
+from counter_bench import Counter, small_coupon
 
 from drivers.escpos.printer import EscposPrinter
 from offline_queue.events import NewEvent, NewJob
@@ -24,14 +25,14 @@ from posagent.print_lane import SlipSpool
 from posagent.slips import to_json
 from virtual_counter.paper import PhysicalSlip
 from virtual_counter.printer import VirtualPrinter
-from virtual_counter.profiles import PROFILES, PrinterProfile
+from virtual_counter.profiles import PROFILES
 
 PROFILE_NAMES = ("t3-80", "t3-80-180dpi", "t2-process-id", "t2-counter", "t1-80", "t1-one-bit-sensor", "t0-80")
 PRINT_S, SLICE_S, STATUS_S, OPEN_S = 3.0, 0.4, 1.0, 0.5
 GRACE_S = 0.2
 LONGEST_S = 25
-FAULTS = ("cable", "cable silent", "power", "power silent", "paper", "cover", "cutter", "hot", "kill write", "kill commit", "lose answers", "double answers",
-          "garble answers", "none")  # fmt: skip
+FAULTS = ("cable", "cable silent", "power", "power silent", "paper", "cover", "cutter", "hot", "kill write", "kill commit",
+          "lose answers", "double answers", "garble answers", "none")  # fmt: skip
 
 
 T = TypeVar("T")
@@ -125,7 +126,7 @@ class Watched:
 # ---------------------------------------------------------------- one schedule
 
 
-def run_schedule(seed: int, folder: Path, make_counter: Callable[..., "Counter"], make_slip: Callable[..., "Slip"]) -> Verdict:
+def run_schedule(seed: int, folder: Path) -> Verdict:
     """Prints two or three slips under one or two faults, until nothing is open any more, and judges by the paper."""
     rng = random.Random(seed)
     name = rng.choice(PROFILE_NAMES)
@@ -136,14 +137,14 @@ def run_schedule(seed: int, folder: Path, make_counter: Callable[..., "Counter"]
         profile = replace(profile, buffer_bytes=rng.choice((256, 1024)))
     faults = [rng.choice(FAULTS) for _ in range(rng.choice((1, 1, 2)))]
     verdict = Verdict(seed, name, faults)
-    counter = make_counter(profile)
+    counter = Counter(profile)
     paper: VirtualPrinter = counter.paper
     journal = Journal.open(folder, source="/t/acme/s/01/r/1", reserve_mb=0)
     serials = []
     try:
         lane = PrintLane(journal)
         for number in range(1, rng.choice((2, 3)) + 1):
-            slip = make_slip(number)
+            slip = small_coupon(number)
             serials.append(slip.serial)
             body = to_json(slip)
             event = NewEvent("posagent.test.v1", "m:1", f"k{number}", "2026-11-22T12:34:56.123+09:00", {"n": number})
@@ -183,7 +184,7 @@ def _arm(fault: str, rng: random.Random, paper: VirtualPrinter, kill_at: list[in
         paper.at_row(row + 1200, lambda p: setattr(p, "answer_filter", None))
 
 
-def _work(rng: random.Random, counter: "Counter", lane: PrintLane, verdict: Verdict, kill_at: list[int], kill_commit: list[str]) -> None:
+def _work(rng: random.Random, counter: Counter, lane: PrintLane, verdict: Verdict, kill_at: list[int], kill_commit: list[str]) -> None:
     deadline = time.monotonic() + LONGEST_S
     broken_for = 0
 
@@ -194,7 +195,11 @@ def _work(rng: random.Random, counter: "Counter", lane: PrintLane, verdict: Verd
         return SlipSpool("front", opened, lane, print_s=PRINT_S, slice_s=SLICE_S, poll_s=0.01, reopen_s=0.01)
 
     worker = spool()
+    steps = 0
     while time.monotonic() < deadline:
+        steps += 1
+        if steps == 30:
+            counter.paper.answer_filter = None
         try:
             worker.step()
         except Killed:
