@@ -139,6 +139,7 @@ class Allocation:
     shares: tuple[int, ...]
     by_tax: tuple[tuple[int, int], ...]  # (tax in basis points, yen), highest rate first
     coupon: str | None = None
+    lines: tuple[int, ...] | None = None  # over which it was spread; None: all
 
 
 @dataclass(frozen=True, slots=True)

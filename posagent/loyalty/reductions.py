@@ -3,7 +3,6 @@ PURE. The order is fixed: discounts of the register, coupons for single lines, c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from posagent.loyalty.conditions import Facts, holds
@@ -29,7 +28,7 @@ class Reduced:
     rejected: dict[str, Refusal] = field(default_factory=dict)
     explain: list[Reason] = field(default_factory=list)
 
-    def take(self, kind: ReductionKind, amount: int, where: Iterable[int] | None, coupon: str | None = None) -> int:
+    def take(self, kind: ReductionKind, amount: int, where: tuple[int, ...] | None, coupon: str | None = None) -> int:
         """Spreads an amount over lines and returns what was taken: at most what remains on them (no change is given)."""
         if where is None:
             weights = self.remaining
@@ -49,7 +48,7 @@ class Reduced:
                 self.remaining[index] -= share
                 if counts:
                     self.counted[index] -= share
-        self.allocations.append(Allocation(kind, taken, shares, tuple(sorted(by_tax.items(), reverse=True)), coupon))
+        self.allocations.append(Allocation(kind, taken, shares, tuple(sorted(by_tax.items(), reverse=True)), coupon, where))
         return taken
 
 
@@ -125,7 +124,7 @@ def refuses(
 
 
 def _use(state: Reduced, code: str, rule: CouponRule) -> None:
-    where = None if rule.lines is None else [index for index, line in enumerate(state.lines) if line.category in rule.lines]
+    where = None if rule.lines is None else tuple(index for index, line in enumerate(state.lines) if line.category in rule.lines)
     handed_over = rule.benefit.gift is not None and where is None
     amount = 0 if handed_over else _worth(state, rule, where)
     taken = state.take("coupon", amount, where, code) if amount else 0
@@ -136,7 +135,7 @@ def _use(state: Reduced, code: str, rule: CouponRule) -> None:
     state.explain.append(Reason("coupon_used", (("coupon", rule.id), ("label", rule.label), ("yen", taken))))
 
 
-def _worth(state: Reduced, rule: CouponRule, where: list[int] | None) -> int:
+def _worth(state: Reduced, rule: CouponRule, where: tuple[int, ...] | None) -> int:
     """What a coupon takes off at most: a rate works on what remains of its lines; a gift is one piece, the dearest, up to its stated value."""
     benefit = rule.benefit
     indices = range(len(state.lines)) if where is None else where

@@ -68,7 +68,6 @@ def kept_sale(program: Program, register: Register, sale: Sale, member: Member |
             raise SaleRejected("range", f"sale {sale.sale_id}, line {index + 1}: cannot keep {amount} for {qty} pieces of what was sold")
     order = sorted(kept)
     lines = tuple(_kept_line(sale.lines[index], *kept[index]) for index in order)
-    payable = sum(line.amount for line in lines)
     reductions: list[Reduction] = []
     for allocation in original.allocations:
         if allocation.kind in ("discount", "coupon"):
@@ -78,11 +77,10 @@ def kept_sale(program: Program, register: Register, sale: Sale, member: Member |
                     share = share * kept[index][0] // sale.lines[index].amount
                 if share:
                     reductions.append(Reduction(allocation.kind, share, (place,), allocation.coupon))
-                    payable -= share
     for allocation in original.allocations:
-        if allocation.kind in ("points", "value") and (stays := min(allocation.amount, payable)):
-            reductions.append(Reduction(allocation.kind, stays))
-            payable -= stays
+        if allocation.kind in ("points", "value"):  # clipped by the quote at what is left to pay
+            where = None if allocation.lines is None else tuple(place for place, index in enumerate(order) if index in allocation.lines)
+            reductions.append(Reduction(allocation.kind, allocation.amount, where))
     remaining = replace(sale, lines=lines, reductions=tuple(reductions), codes=(), coupons=())
     return remaining, quote(program, register, remaining, member).points_used
 

@@ -1,6 +1,6 @@
 """`posagent program` as its user runs it."""
 
-
+# ruff: noqa: E501 - program texts and messages stand on one line, as they are written and printed
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Coupons: what they take off, why they are refused, their codes and their life; points as payment; stamp cards."""
 
-
+# ruff: noqa: E501 - program texts and messages stand on one line, as they are written and printed
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """From the basis to points, stamps and bonus."""
 
-
+# ruff: noqa: E501 - program texts and messages stand on one line, as they are written and printed
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the register may do while nobody can be asked."""
 
-
+# ruff: noqa: E501 - program texts and messages stand on one line, as they are written and printed
 
 from __future__ import annotations
 

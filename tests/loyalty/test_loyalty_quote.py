@@ -1,6 +1,6 @@
 """What a sale gives: trust in the member, dates, limits, coupons issued."""
 
-
+# ruff: noqa: E501 - program texts and messages stand on one line, as they are written and printed
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ SALE = Sale("s", NOON, (Line(100), Line(200)))
 @pytest.mark.parametrize(
     "sale,code,message",
     [
-        (replace(SALE, at=datetime(2026, 6, 1)), "time", "sale s: its time has no offset"),
+        (replace(SALE, at=datetime.fromisoformat("2026-06-01")), "time", "sale s: its time has no offset"),
         (replace(SALE, lines=(Line(1),) * 501), "range", "sale s has 501 lines; at most 500 are possible"),
         (replace(SALE, lines=(Line(1), Line(-1))), "negative", "sale s, line 2: -1 is negative; send a return as a refund"),
         (replace(SALE, lines=(Line(1, qty=-1),)), "negative", "sale s, line 1: 1 is negative; send a return as a refund"),

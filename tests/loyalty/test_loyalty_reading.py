@@ -1,6 +1,6 @@
 """The program file: what is read, and every problem with its line, path and remedy."""
 
-
+# ruff: noqa: E501 - program texts and messages stand on one line, as they are written and printed
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """JSON in and out: untrusted records are read strictly, quotes are written canonically."""
 
-
+# ruff: noqa: E501 - program texts and messages stand on one line, as they are written and printed
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Void, refund, adjustment, and what a stream of events does to balances."""
 
-
+# ruff: noqa: E501 - program texts and messages stand on one line, as they are written and printed
 
 from __future__ import annotations
 
@@ -107,12 +107,20 @@ def test_a_presented_coupon_stays_with_the_kept_lines_without_its_code(make: Mak
 def test_used_points_stay_used_while_there_is_something_to_pay(make: Make, at: At) -> None:
     program, sale = make(BODY), sale_of(at, 1000, 500, reductions=(Reduction("points", 700), Reduction("coupon", 150)))
     kept, used = kept_sale(program, Register(), sale, M, {1: (500, 1)})
-    assert (kept.reductions, used) == ((Reduction("coupon", 50, (0,)), Reduction("points", 450)), 450)
+    assert (kept.reductions, used) == ((Reduction("coupon", 50, (0,)), Reduction("points", 700)), 450)
     found = refund(program, Register(), sale, M, {1: (500, 1)})
     assert (found.points_back, found.total("points")) == (250, 0 - 6)
     later = refund(program, Register(), sale, M, {}, before={1: (500, 1)})
     assert (later.points_back, later.total("points")) == (450, 0)
     assert refund(program, Register(), sale, M, {0: (1000, 1), 1: (500, 1)}).points_back == 0
+
+
+def test_points_that_were_used_on_some_lines_stay_on_them(make: Make, at: At) -> None:
+    program, sale = make(BODY), sale_of(at, 300, 1000, 500, reductions=(Reduction("points", 700, (0, 1)),))
+    kept, used = kept_sale(program, Register(), sale, M, {0: (300, 1), 2: (500, 1)})
+    assert (kept.reductions, used) == ((Reduction("points", 700, (0,)),), 300)
+    assert refund(program, Register(), sale, M, {2: (500, 1)}).points_back == 700
+    assert refund(program, Register(), sale, M, whole(sale), before=whole(sale)) == Reversal(())
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Prepaid value, ranks, validity of a program, and masking."""
 
-
+# ruff: noqa: E501 - program texts and messages stand on one line, as they are written and printed
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The words: programs described, quotes explained, findings of the lint."""
 
-
+# ruff: noqa: E501 - program texts and messages stand on one line, as they are written and printed
 
 from __future__ import annotations
 
