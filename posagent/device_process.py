@@ -146,6 +146,20 @@ def _wake(source: Wakeup, loops: list[DeviceLoop]) -> None:
                 loop.changed.set()
 
 
+def urgent() -> None:
+    """Ahead of everything that computes: 64 events are full in 21 ms, and a loaded machine lets a fair share wait for longer.
+
+    Real time at the lowest step (the unit's LimitRTPRIO=1 must allow it), else a better nice value (LimitNICE), else as it is.
+    """
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+    except PermissionError:
+        try:
+            os.setpriority(os.PRIO_PROCESS, 0, -10)
+        except PermissionError:
+            return
+
+
 def serve(link: socket.socket) -> None:
     """Runs until the agent's end is closed."""
     link.settimeout(SEND_S)
@@ -169,16 +183,23 @@ def serve(link: socket.socket) -> None:
             return
         for frame in frames.feed(chunk):
             if frame["type"] == "devices" and not loops:
-                loops = _loops(frame["devices"], wire)
-                for loop in loops:
-                    loop.start()
-                if frame.get("wakeup"):
-                    make = cast("Callable[[], Wakeup]", load(frame["wakeup"]))
-                    threading.Thread(target=_wake, args=(make(), loops), name="wakeup", daemon=True).start()
+                loops = _start(frame, wire)
             elif frame["type"] == "watch":
                 for loop in loops:
                     if loop.device_name == frame["device"]:
                         loop.watched_until = time.monotonic() + float(frame["for_s"])
+
+
+def _start(frame: Mapping[str, Any], wire: Wire) -> list[DeviceLoop]:
+    if frame.get("urgent"):
+        urgent()
+    loops = _loops(frame["devices"], wire)
+    for loop in loops:
+        loop.start()
+    if frame.get("wakeup"):
+        make = cast("Callable[[], Wakeup]", load(frame["wakeup"]))
+        threading.Thread(target=_wake, args=(make(), loops), name="wakeup", daemon=True).start()
+    return loops
 
 
 def _thread_died(died: threading.ExceptHookArgs) -> None:

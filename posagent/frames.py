@@ -8,7 +8,8 @@
                        {"type": "beat"}                      every second while every device thread is alive and well
                        {"type": "log",     "level": "warning", "message": "..."}
                        {"type": "preview", "device": name, ...}     what a device shows a technician (the camera's picture)
-    agent -> process   {"type": "devices", "devices": [{"name", "entry", "options"}...], "wakeup": "module:ATTRIBUTE" | null}
+    agent -> process   {"type": "devices", "devices": [{"name", "entry", "options"}...], "wakeup": "module:ATTRIBUTE" | null,
+                        "urgent": true for the reader}
                        {"type": "watch",   "device": name, "for_s": 10}       asks for previews for so long
 
 A half frame at the end of a connection is dropped; a frame that is too long or is not such an object ends the connection.

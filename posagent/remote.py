@@ -147,7 +147,7 @@ class RemoteDevices:
         self._beat_by_s = self._started_s + max(START_LIMIT_S, self._beat_limit_s)
         _log.info("%s process started: pid %d, %d devices", self.home, self._process.pid, len(self._devices))
         listed = [{"name": device.name, "entry": device.entry, "options": dict(device.options)} for device in self._devices]
-        self._send(encode("devices", devices=listed, wakeup=self._wakeup))
+        self._send(encode("devices", devices=listed, wakeup=self._wakeup, urgent=self.home == "reader"))
 
     def _send(self, frame: bytes) -> None:
         if self._link is not None:

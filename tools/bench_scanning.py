@@ -1,0 +1,336 @@
+"""Owns the figures of the scanning half: lost and shortened wedge scans under load, and scan-to-event latency.
+
+The kernel's evdev buffer is modelled: a ring of 64 events per reader; a writer process puts one HID report (3 events, or 2 with EV_MSC masked)
+per millisecond into it; when it is full, everything in it is dropped and EV_SYN/SYN_DROPPED is queued, as drivers/input/evdev.c does. The
+reader drains the ring through a socket pair of exactly that depth. Two readers run in the same minute under the same load: ours, in the
+reader process; and the usual one, a thread of the busy process with one-event reads (what python-evdev's read_loop amounts to).
+
+Everything runs on one core: keyboard models (real-time priority, as interrupts), readers and load. That is harder for the readers than a
+till's two or four cores, and it keeps a virtual machine's host honest: when it stops one virtual core, it stops keyboard and reader alike;
+with two cores the model would go on typing for a reader that does not exist for the moment, which no hardware does.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import select
+import socket
+import sqlite3
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+EVENT = struct.Struct("@llHHi")
+RING = 64
+SCANS = 10_000
+DIGITS = 20
+_ENTER = 28
+_KEY_OF = dict(zip("1234567890", range(2, 12), strict=True))
+_DIGIT_OF = {key: digit for digit, key in _KEY_OF.items()}
+
+
+def code_of(number: int) -> str:
+    """The text of a scan: 20 digits, all different."""
+    return f"{number:010d}{(number * 7919 + 13) % 10**10:010d}"
+
+
+def play_keyboard(near: socket.socket, scans: int, *, masked: bool) -> None:
+    """The kernel and the scanner in one: reports at 1 kHz into a ring of 64 events that the reader drains by asking.
+
+    The reader's socket carries, per direction: reader -> "give me what is there" (1 byte), kernel -> [time of the last event: 8 bytes][events].
+    """
+    ring: list[bytes] = []
+    near.recv(1)  # the reader is up
+    asked = True
+    due = time.monotonic()
+    report = 0
+    dropped = 0
+    with suppress(PermissionError):  # the kernel's interrupts do not wait for a time slice
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
+
+    def put(kind: int, code: int, value: int, at: float) -> None:
+        nonlocal dropped
+        event = EVENT.pack(int(at), int(at % 1 * 1e6), kind, code, value)
+        if len(ring) >= RING:
+            ring[:] = [EVENT.pack(int(at), int(at % 1 * 1e6), 0, 3, 0)]
+            dropped += 1
+        ring.append(event)
+
+    total = scans * (DIGITS + 1) * 2
+    keys: list[int] = []
+    number = 0
+    while report < total or ring:
+        now = time.monotonic()
+        if report < total and due <= now:
+            due = max(due + 0.001, now)  # a late model does not catch up in a burst that no scanner would send
+            if not keys:
+                keys = [key for digit in code_of(number) for key in (_KEY_OF[digit],)] + [_ENTER]
+                number += 1
+            key = keys[0]
+            down = report % 2 == 0
+            at = now
+            if not masked:
+                put(4, 4, 0x70000 + key, at)
+            put(1, key, int(down), at)
+            put(0, 0, 0, at)
+            if not down:
+                keys.pop(0)
+            report += 1
+        if asked and ring:
+            near.sendall(b"".join(ring).ljust(RING * EVENT.size, b"\0") + struct.pack("<I", len(ring)))
+            ring.clear()
+            asked = False
+        wait = max(0.0, due - time.monotonic()) if report < total else 0.05
+        if select.select([near], [], [], wait)[0]:
+            if not near.recv(1):
+                break
+            asked = True
+    near.close()
+    sys.stdout.write(json.dumps({"ring_overflows": dropped}) + "\n")
+
+
+class RingReader:
+    """`os.read` of the modelled device: everything that is in the ring, or one event at a time from a batch (the peer's way)."""
+
+    def __init__(self, far: socket.socket) -> None:
+        self._far = far
+
+    def read(self) -> bytes:
+        self._far.sendall(b"?")
+        whole = b""
+        size = RING * EVENT.size + 4
+        while len(whole) < size:
+            chunk = self._far.recv(size - len(whole))
+            if not chunk:
+                return b""
+            whole += chunk
+        (count,) = struct.unpack("<I", whole[-4:])
+        return whole[: count * EVENT.size]
+
+
+def reader_process(far: socket.socket, out: socket.socket) -> None:
+    """Our reader: the driver's own parser, and frames to the agent."""
+    from drivers.scan.wedge_keys import WedgeKeys, WedgeSettings
+    from posagent.device_process import urgent
+    from posagent.frames import encode
+
+    keys = WedgeKeys(WedgeSettings())
+    ring = RingReader(far)
+    urgent()
+    while chunk := ring.read():
+        for scan in keys.feed(chunk, time.monotonic_ns()):
+            out.sendall(encode("scan", device="till", text=scan.text, quality=scan.quality, at_ns=scan.at_ns))
+    out.close()
+
+
+def peer_thread(far: socket.socket, got: list[str]) -> None:
+    """The usual in-process reader: a thread that turns events into text one by one and knows nothing of SYN_DROPPED."""
+    ring = RingReader(far)
+    text = ""
+    while chunk := ring.read():
+        for _, _, kind, code, value in EVENT.iter_unpack(chunk):
+            if kind == 1 and value == 1:
+                if code == _ENTER:
+                    got.append(text)
+                    text = ""
+                else:
+                    text += _DIGIT_OF.get(code, "")
+
+
+def busy_agent(stop: threading.Event, folder: Path) -> dict[str, int]:
+    """The load: serialises 5 MB of JSON, vacuums, sorts and collects garbage, again and again, holding the GIL in long C calls."""
+    rows = [{"id": number, "name": f"member {number}", "points": number * 7} for number in range(80_000)]
+    database = sqlite3.connect(folder / "load.sqlite3")
+    database.execute("create table journal(id integer primary key, body text)")
+    database.executemany("insert into journal(body) values (?)", [(json.dumps(row),) for row in rows[:20_000]])
+    database.commit()
+    done = {"json_mb": 0, "vacuums": 0, "collections": 0, "sorts": 0}
+    while not stop.is_set():
+        done["json_mb"] += len(json.dumps(rows)) // 1_000_000
+        database.execute("vacuum")
+        done["vacuums"] += 1
+        knots = [[number] for number in range(300_000)]
+        gc.collect()
+        done["collections"] += 1
+        sorted(rows, key=lambda row: -int(row["points"]))
+        done["sorts"] += 1
+        del knots
+    database.close()
+    return done
+
+
+def _child(role: str, *sockets: socket.socket, extra: str = "") -> subprocess.Popen[str]:
+    numbers = [str(end.fileno()) for end in sockets]
+    return subprocess.Popen(
+        [sys.executable, "-m", "tools.bench_scanning", role, extra, *numbers], pass_fds=[end.fileno() for end in sockets],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """This process and the children it starts, on one core."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@one_core()
+def wedge_under_load(scans: int = SCANS) -> list[dict[str, Any]]:
+    """Both readers at once, each with a keyboard of its own, while this process works. Takes scans * 42 ms."""
+    from posagent.frames import Frames
+
+    keyboards, readers, stop = [], [], threading.Event()
+    near, far = socket.socketpair()
+    agent, theirs = socket.socketpair()
+    keyboards.append(_child("keyboard", near, extra=f"{scans}:masked"))
+    readers.append(_child("reader", far, theirs))
+    for end in (near, far, theirs):
+        end.close()
+    peer_near, peer_far = socket.socketpair()
+    keyboards.append(_child("keyboard", peer_near, extra=f"{scans}:plain"))
+    peer_near.close()
+    peer_got: list[str] = []
+    peer = threading.Thread(target=peer_thread, args=(peer_far, peer_got))
+    peer.start()
+    loads: list[dict[str, int]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        load = threading.Thread(target=lambda: loads.append(busy_agent(stop, Path(folder))))
+        load.start()
+        frames, ours, waits_ms = Frames(), [], []
+        while chunk := agent.recv(65536):
+            for frame in frames.feed(chunk):
+                ours.append(frame)
+                waits_ms.append((time.monotonic_ns() - frame["at_ns"]) / 1e6)
+        peer.join()
+        stop.set()
+        load.join()
+    overflows = [json.loads(keyboard.communicate()[0])["ring_overflows"] for keyboard in keyboards]
+    for reader in readers:
+        reader.wait()
+    expected = {code_of(number) for number in range(scans)}
+    good = [frame["text"] for frame in ours if frame["quality"] == "ok"]
+    return [
+        {
+            "bench": "wedge_under_load", "reader": "posagent reader process", "scans": scans, "lost": len(expected - set(good)),
+            "wrong_or_shortened": sum(text not in expected for text in good), "flagged_corrupt": len(ours) - len(good),
+            "ring_overflows": overflows[0], "load": loads[0],
+        },
+        {
+            "bench": "wedge_under_load", "reader": "in-process thread (usual way)", "scans": scans, "lost": len(expected - set(peer_got)),
+            "wrong_or_shortened": sum(text not in expected for text in peer_got), "flagged_corrupt": 0, "ring_overflows": overflows[1],
+        },
+    ]  # fmt: skip
+
+
+def injected_drops(scans: int = 2000) -> dict[str, Any]:
+    """SYN_DROPPED at a random place of every scan: how many come out flagged, and how many as a number that is not the code."""
+    import random
+
+    from drivers.scan.wedge_keys import WedgeKeys, WedgeSettings
+
+    chance, keys, flagged, wrong, at = random.Random(5), WedgeKeys(WedgeSettings()), 0, 0, 1.0
+    for number in range(scans):
+        events = []
+        for key in [*(_KEY_OF[digit] for digit in code_of(number)), _ENTER]:
+            for value in (1, 0):
+                at += 0.001
+                events += [EVENT.pack(int(at), int(at % 1 * 1e6), 1, key, value), EVENT.pack(int(at), int(at % 1 * 1e6), 0, 0, 0)]
+        first = chance.randrange(len(events) - 6)
+        events[first : first + chance.randrange(1, 30)] = [EVENT.pack(int(at), int(at % 1 * 1e6), 0, 3, 0)]
+        at += 1.0
+        got = keys.feed(b"".join(events), 0) + keys.idle(int(at * 1e9))
+        flagged += any(scan.quality == "corrupt" for scan in got)
+        wrong += any(scan.quality == "ok" and scan.text != code_of(number) for scan in got)
+    return {"bench": "injected_syn_dropped", "scans": scans, "flagged": flagged, "wrong_or_shortened": wrong}
+
+
+def serial_latency(scans: int = 300) -> dict[str, Any]:
+    """Terminator written to a pty -> scan frame in the agent, through the device process: milliseconds."""
+    import tty
+
+    from drivers.scan import serial_port
+    from posagent.ports import Scan
+    from posagent.remote import Opened, RemoteDevice, RemoteDevices
+
+    far, near = os.openpty()
+    tty.setraw(near)
+    options = {name: option.default for name, option in serial_port.DRIVER.options.items()} | {"port": os.ttyname(near)}
+    devices = RemoteDevices("reader", [RemoteDevice("till", "drivers.scan.serial_port:DRIVER", options)])
+    took: list[float] = []
+    try:
+        while not any(isinstance(report, Opened) for _, report in devices.read(10)):
+            continue
+        rollup = Path(f"/proc/{devices.pid}/smaps_rollup").read_text().splitlines()
+        for number in range(scans):
+            before = time.monotonic_ns()
+            os.write(far, code_of(number).encode() + b"\r")
+            while not any(isinstance(report, Scan) for _, report in devices.read(5)):
+                continue
+            took.append((time.monotonic_ns() - before) / 1e6)
+    finally:
+        devices.close()
+    took.sort()
+    sizes = {line.split(":")[0].lower(): int(line.split()[1]) for line in rollup if line.startswith(("Rss:", "Pss:"))}
+    return {
+        "bench": "serial_scan_to_event", "scans": scans, "p50_ms": round(took[len(took) // 2], 3),
+        "p99_ms": round(took[len(took) * 99 // 100], 3), "max_ms": round(took[-1], 3),
+        "process_rss_kb": sizes["rss"], "process_pss_kb": sizes["pss"],
+    }  # fmt: skip
+
+
+@one_core()
+def wedge_latency(scans: int = 300) -> dict[str, Any]:
+    """Last event in the modelled ring -> scan frame in the agent, on an idle machine: milliseconds."""
+    from posagent.frames import Frames
+
+    near, far = socket.socketpair()
+    agent, theirs = socket.socketpair()
+    keyboard, reader = _child("keyboard", near, extra=f"{scans}:masked"), _child("reader", far, theirs)
+    for end in (near, far, theirs):
+        end.close()
+    frames, took = Frames(), []
+    while chunk := agent.recv(65536):
+        took += [(time.monotonic_ns() - frame["at_ns"]) / 1e6 for frame in frames.feed(chunk)]
+    keyboard.communicate()
+    reader.wait()
+    took.sort()
+    return {
+        "bench": "wedge_scan_to_event", "scans": len(took), "p50_ms": round(took[len(took) // 2], 3),
+        "p99_ms": round(took[len(took) * 99 // 100], 3), "max_ms": round(took[-1], 3),
+    }  # fmt: skip
+
+
+def measure() -> list[dict[str, Any]]:
+    """Every figure; about seven minutes, because 10,000 scans at 1 kHz take seven."""
+    return [serial_latency(), wedge_latency(), injected_drops(), *wedge_under_load()]
+
+
+def _main(words: list[str]) -> None:
+    if not words:
+        for line in measure():
+            sys.stdout.write(json.dumps(line) + "\n")
+        return
+    role, extra, *numbers = words
+    ends = [socket.socket(fileno=int(number)) for number in numbers]
+    if role == "keyboard":
+        scans, mode = extra.split(":")
+        play_keyboard(ends[0], int(scans), masked=mode == "masked")
+    elif role == "reader":
+        reader_process(*ends)
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1:])
