@@ -17,13 +17,14 @@ from collections.abc import Callable
 from typing import Literal
 
 from virtual_counter.clock import Clock, RealClock
+from virtual_counter.faults import Countdown
 from virtual_counter.firmware import DrawerKick, Firmware
-from virtual_counter.interpreter import Commands, Interpreter
+from virtual_counter.interpreter import Interpreter
 from virtual_counter.link import Link
 from virtual_counter.mechanism import Mechanism
 from virtual_counter.paper import PhysicalSlip
 from virtual_counter.profiles import T3_80, PrinterProfile
-from virtual_counter.realtime import DLE, RealTimeScanner
+from virtual_counter.reception import Reception
 
 Action = Callable[["VirtualPrinter"], None]
 LinkState = Literal["up", "refused", "silent"]
@@ -39,26 +40,20 @@ class VirtualPrinter:
         self.answer_filter: Callable[[bytes], bytes] | None = None  # garbles, doubles or swallows answers
         self._changed = threading.Condition(threading.RLock())
         self._mechanism = Mechanism(profile, self._sensed)
-        self._firmware = Firmware(profile, self._mechanism, self._device_now, self._answer, self._answer_id, self._clear_buffers)
+        self._firmware = Firmware(profile, self._mechanism, self._device_now, self._answer, self._answer_id, lambda: self._reception.clear())
         self._interpreter = Interpreter(profile, self._mechanism, self._firmware)
-        self._program: Commands = self._interpreter.start()
-        self._need = next(self._program)
-        self._partial = bytearray()
-        self._rx = bytearray()
-        self._real_time = RealTimeScanner()
+        self._reception = Reception(profile, self._mechanism, self._interpreter, self._firmware.real_time)
         self._powered = True
         self._cable: LinkState = "up"
         self._power_drop: LinkState = "refused"
         self._link: Link | None = None
-        self._received = 0
         self._answers = 0
-        self._lost = 0
-        self._byte_faults: list[tuple[int, Action]] = []
-        self._row_faults: list[tuple[int, Action]] = []
-        self._answer_faults: list[tuple[int, Action]] = []
+        self._byte_faults: Countdown[Action] = Countdown()
+        self._row_faults: Countdown[Action] = Countdown()
+        self._answer_faults: Countdown[Action] = Countdown()
         self._due_actions: list[Action] = []
         self._running = False
-        self._mechanism.rows_until_fault = self._rows_until_fault
+        self._mechanism.rows_until_fault = lambda: self._row_faults.left(self._mechanism.rows_fed)
         self._firmware.power_on()
         self.clock.listeners.append(self._clock_moved)
 
@@ -124,7 +119,7 @@ class VirtualPrinter:
         with self._changed:
             self.run()
             return {
-                "bytes": self._received, "lost": self._lost, "answers": self._answers, "rows": self._mechanism.rows_fed,
+                "bytes": self._reception.received, "lost": self._reception.lost, "answers": self._answers, "rows": self._mechanism.rows_fed,
                 "cuts": self._mechanism.cuts, "nv_writes": self._firmware.nv_writes,
             }  # fmt: skip
 
@@ -133,7 +128,7 @@ class VirtualPrinter:
         """Nothing is waiting to be interpreted or printed (a half-received command may hang)."""
         with self._changed:
             self.run()
-            return not self._rx and self._mechanism.idle
+            return self._reception.empty and self._mechanism.idle
 
     def state(self) -> dict[str, bool]:
         """Lamps for a page: powered, online, cover_open, paper_end, paper_near_end, cutter_error, drawer_open, connected."""
@@ -234,8 +229,7 @@ class VirtualPrinter:
             self._power_drop = "silent" if silent else "refused"
             self._firmware.counters.settle(self._device_now(), self.profile.nv_flush_s)
             self._firmware.counters.power_lost()
-            self._clear_buffers()
-            self._real_time.reset()
+            self._reception.power_lost()
             self._interpreter.power_on()
             self._drop_link()
             self._tell()
@@ -273,27 +267,18 @@ class VirtualPrinter:
     def at_byte(self, number: int, action: Action) -> None:
         """Does something right after so many more bytes have been received: ``printer.at_byte(120, VirtualPrinter.power_cut)``."""
         with self._changed:
-            self._byte_faults.append((self._received + number, action))
+            self._byte_faults.arm(self._reception.received + number, action)
 
     def at_row(self, number: int, action: Action) -> None:
         """Does something right after so many more rows have passed the head."""
         with self._changed:
             self.run()
-            self._row_faults.append((self._mechanism.rows_fed + max(number, 1), action))
+            self._row_faults.arm(self._mechanism.rows_fed + max(number, 1), action)
 
     def after_answer(self, number: int, action: Action) -> None:
         """Does something when so many more answers have been sent (the answer itself still goes out)."""
         with self._changed:
-            self._answer_faults.append((self._answers + number, action))
-
-    def _rows_until_fault(self) -> int | None:
-        return min((at - self._mechanism.rows_fed for at, _ in self._row_faults), default=None)
-
-    def _take_due(self, faults: list[tuple[int, Action]], reached: int) -> None:
-        due = [fault for fault in faults if fault[0] <= reached]
-        for fault in due:
-            faults.remove(fault)
-            self._due_actions.append(fault[1])
+            self._answer_faults.arm(self._answers + number, action)
 
     # ------------------------------------------------------------ links
 
@@ -311,7 +296,7 @@ class VirtualPrinter:
         """Free bytes in the receive buffer."""
         with self._changed:
             self.run()
-            return max(self.profile.buffer_bytes - len(self._rx), 0)
+            return self._reception.room
 
     def take_in(self, link: Link, data: bytes) -> int:
         """Receives bytes from a link; called by `Link.send`. Returns how many were taken."""
@@ -323,36 +308,14 @@ class VirtualPrinter:
                     return len(data)
                 if self._link is not link:
                     return taken
-                room = self.profile.buffer_bytes - len(self._rx)
-                if room <= 0 and not link.lossy:
+                if not self._reception.room and not link.lossy:
                     break
-                taken += self._take_chunk(data, taken, room)
+                self._mechanism.ready_at = max(self._mechanism.ready_at, self.clock.now())
+                taken += self._reception.take(data, taken, self._byte_faults.left(self._reception.received))
+                self._due_actions += self._byte_faults.take(self._reception.received)
+                self._run_due_actions()
                 self.run()
             return taken
-
-    def _take_chunk(self, data: bytes, start: int, room: int) -> int:
-        """Takes bytes up to and including the next one that may matter in real time."""
-        self._mechanism.ready_at = max(self._mechanism.ready_at, self.clock.now())
-        stop = data.find(DLE, start)
-        stop = len(data) if stop < 0 else stop
-        watched = min((at - self._received for at, _ in self._byte_faults), default=len(data))
-        bulk = min(stop - start, room, watched - 1)
-        if bulk > 0 and not self._real_time.open:
-            self._rx += data[start : start + bulk]
-            self._received += bulk
-            return bulk
-        byte = data[start]
-        self._received += 1
-        if room > 0:
-            self._rx.append(byte)
-        else:
-            self._lost += 1
-        command = self._real_time.feed(byte)
-        if command is not None:
-            self._firmware.real_time(command)
-        self._take_due(self._byte_faults, self._received)
-        self._run_due_actions()
-        return 1
 
     def leave(self, link: Link) -> None:
         """The host has closed its end; what was received is still printed."""
@@ -377,7 +340,7 @@ class VirtualPrinter:
         answer = data if self.answer_filter is None else self.answer_filter(data)
         if self._link is not None and self.link_state == "up" and answer:
             put(self._link, self._device_now() + self.profile.answer_ms / 1000, answer)
-        self._take_due(self._answer_faults, self._answers)
+        self._due_actions += self._answer_faults.take(self._answers)
 
     # ------------------------------------------------------------ life
 
@@ -390,9 +353,9 @@ class VirtualPrinter:
             now = self.clock.now()
             busy = False
             try:
-                while self._powered and (self._interpret() or self._mechanism.step(now) or self._due_actions):
+                while self._powered and (self._reception.interpret(self._interrupted) or self._mechanism.step(now) or self._due_actions):
                     busy = True
-                    self._take_due(self._row_faults, self._mechanism.rows_fed)
+                    self._due_actions += self._row_faults.take(self._mechanism.rows_fed)
                     self._run_due_actions()
             finally:
                 self._running = False
@@ -423,39 +386,12 @@ class VirtualPrinter:
             self._changed.wait(timeout_s if due is None else min(timeout_s, due))
             self.run()
 
-    def _interpret(self) -> bool:
-        moved = False
-        while self._rx and self._mechanism.room and not self._mechanism.stopped:
-            moved = True
-            take = self._need - len(self._partial)
-            data = bytes(self._rx[:take])
-            del self._rx[:take]
-            if self._partial or len(data) < take:
-                self._partial += data
-                if len(data) < take:
-                    break
-                data = bytes(self._partial)
-                self._partial.clear()
-            program = self._program
-            need = program.send(data)
-            if self._program is program:
-                self._need = need
-            if self._due_actions:
-                self._run_due_actions()
-        return moved
+    def _interrupted(self) -> bool:
+        return bool(self._due_actions)
 
     def _run_due_actions(self) -> None:
         while self._due_actions:
             self._due_actions.pop(0)(self)
-
-    def _clear_buffers(self) -> None:
-        """Everything received and not printed is gone, also a half-received command; styles stay."""
-        self._rx.clear()
-        self._partial.clear()
-        self._mechanism.forget()
-        self._interpreter.line.clear()
-        self._program = self._interpreter.start()
-        self._need = next(self._program)
 
     def _sensed(self) -> None:
         self._firmware.changed()
