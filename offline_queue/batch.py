@@ -60,9 +60,9 @@ def cut(reader: JournalReader, sent: Position, limit: int) -> Batch | None:
     for number, body, stored in rows:
         if number in home and len(withheld) == MAX_WITHHELD:
             break
-        mark = digest(body)
-        link = next_link(link, mark)
         seq += 1
+        mark = digest(body) if isinstance(body, bytes) else b""  # a damaged type turns a blob into text or nothing
+        link = next_link(link, mark)
         if number != seq or link != stored:
             raise JournalDamaged(f"event {seq} does not fit the chain; restart posagent, which repairs the journal")
         if number in home:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from offline_queue.chain import digest
+from offline_queue.errors import WireError
 from offline_queue.uuid7 import uuid7
-from offline_queue.wire import JSON, decode_event, encode_event
+from offline_queue.wire import FRAMING, JSON, decode_event, encode_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,8 @@ def prepare(event: NewEvent, source: str) -> Prepared:
 def from_row(row: tuple[int, bytes, bytes]) -> Event:
     """(seq, body, chain) as stored. Raises WireError where the body is not an event (a damaged file)."""
     seq, body, link = row
+    if not (isinstance(body, bytes) and isinstance(link, bytes)):
+        raise WireError("it is not of the kind that was written", FRAMING)
     fields = decode_event(body)
     return Event(
         seq=seq,

@@ -23,6 +23,7 @@ from offline_queue.schema import set_meta
 from offline_queue.startup import Started, start, verify_rest
 from offline_queue.writer import Writer
 
+RESERVE_MB = 12  # 20,000 grants of 400 bytes on a disk that is full
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class Journal:
             self._check.start()
 
     @classmethod
-    def open(cls, directory: Path, *, source: str, reserve_mb: int = 8) -> Journal:
+    def open(cls, directory: Path, *, source: str, reserve_mb: int = RESERVE_MB) -> Journal:
         """Takes the lock, checks the file and repairs it if need be. Raises JournalError.
 
         ``source`` ("/t/acme/s/0042/r/2") is who this register is; a journal of another register is refused.

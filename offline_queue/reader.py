@@ -45,7 +45,7 @@ class JournalReader:
         cursor = self._conn.execute("SELECT seq, body, chain FROM ev WHERE seq > ? ORDER BY seq LIMIT ?", (after_seq, limit))
         rows: list[tuple[int, bytes, bytes]] = []
         for row in cursor:
-            most_bytes -= len(row[1])
+            most_bytes -= len(row[1] or b"")
             if most_bytes < 0 and rows:
                 break
             rows.append(row)

@@ -58,6 +58,8 @@ def verify(conn: sqlite3.Connection, start: Head, until: int | None = None) -> D
             seq += 1
             if number != seq:
                 return Damage(seq, "is missing")
+            if not (isinstance(body, bytes) and isinstance(idem, str)):  # a damaged type turns a blob into text or nothing
+                return Damage(seq, "is not of the kind that was written")
             link = next_link(link, digest(body))
             if link != stored:
                 return Damage(seq, "does not fit the chain")

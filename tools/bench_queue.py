@@ -456,7 +456,7 @@ def _full(home: Path) -> list[dict[str, Any]]:
             accepted = _child("full", str(disk), name)["accepted"]
         finally:
             subprocess.run(["umount", str(disk)], check=True)
-        how = "64 MB tmpfs filled to the last byte, 8 MB reserve, grants of about 400 bytes"
+        how = "64 MB tmpfs filled to the last byte, default reserve (12 MB), grants of about 400 bytes"
         rows.append(_row(f"grants accepted on a full disk, {name}", accepted, "1", 20_000 if name == OURS else None, "higher", how))
     return rows
 

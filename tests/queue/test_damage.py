@@ -115,7 +115,7 @@ def test_whatever_is_damaged_no_wrong_event_survives_and_the_loss_is_bounded_and
     bodies = {row.seq: row.body for row in scan(sound / "queue.db", sound / "queue.db-wal", 1024)}
     draw = random.Random(fault)
     lost_most = 0
-    for trial in range(12):
+    for trial in range(16):
         content = bytearray(pristine)
         at = draw.randrange(len(content))
         match fault:
