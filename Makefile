@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: help run setup setup-dev test lint check bench soak lock clean
+.PHONY: help run setup setup-dev test lint check bench bench-camera soak lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -39,6 +39,12 @@ check: lint test ## what CI runs
 
 bench: setup-dev ## one JSON object per line
 	@$(BIN)/python -m tools.bench
+
+bench-camera: setup-dev ## PHOTOS=DIR with index.csv: reads, false reads and CPU time beside other engines
+	@$(BIN)/python -m tools.bench_camera $(PHOTOS)
+
+soak: setup-dev ## the long fault schedules (hours)
+	@$(BIN)/python -m pytest -q -m slow
 
 lock: ## pins requirements*.in into requirements*.txt, with hashes
 	@$(BIN)/python -m pip -q install uv

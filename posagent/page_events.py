@@ -39,6 +39,7 @@ def _granted(data: Mapping[str, Any]) -> dict[str, Any]:
         "coupons": data["coupons"],
         "stamps": {"position": stamps["position"], "size": stamps["size"]} if stamps else None,
         "sale_id": data["sale_id"],
+        "number": data["number"],
         "offline": trace["offline"],
         "slips": trace["slips"],
         "explain": trace["words"],

@@ -143,7 +143,7 @@ def _assemble(top: Table, registry: Registry, base: Path) -> Settings:
     screen = _screen(top.table("screen"), base)
     checkout = _checkout(top.table("checkout"))
     codes = read_rules(top.tables("code"))
-    devices = _devices(top, registry)
+    devices = _devices(top, registry, top.raw("code", []))
     top.finish()
     return Settings(
         register, base / directory, base / program_file, base / members_file if members_file else None,
@@ -199,12 +199,13 @@ def _checkout(table: Table) -> CheckoutSettings:
     return found
 
 
-def _devices(top: Table, registry: Registry) -> tuple[DeviceSettings, ...]:
+def _devices(top: Table, registry: Registry, codes: list[Any]) -> tuple[DeviceSettings, ...]:
+    """``codes``: the shop's [[code]] tables, which a camera judges by as well unless it has its own."""
     devices: list[DeviceSettings] = []
     seen: dict[str, str] = {}
     for kind in DEVICE_KINDS:
         for table in top.tables(kind):
-            device = _device(table, kind, registry)
+            device = _device(table, kind, registry, codes)
             if device.name in seen:
                 table.complain("name", f"'{device.name}' is the name of {seen[device.name]} already; every device needs its own")
             seen[device.name] = table.path
@@ -212,7 +213,7 @@ def _devices(top: Table, registry: Registry) -> tuple[DeviceSettings, ...]:
     return tuple(devices)
 
 
-def _device(table: Table, kind: Kind, registry: Registry) -> DeviceSettings:
+def _device(table: Table, kind: Kind, registry: Registry, codes: list[Any]) -> DeviceSettings:
     name = table.text("name", kind, pattern=_NAME, wanted=_NAME_WANTED)
     ambiguous: Ambiguous = "reprint_marked"
     if kind == "printer":
@@ -226,6 +227,8 @@ def _device(table: Table, kind: Kind, registry: Registry) -> DeviceSettings:
     if driver.kind != kind:
         table.complain("driver", f"'{driver_name}' drives a {driver.kind}, not a {kind}; move this table to [[{driver.kind}]]")
     options = {key: _option(table, key, option) for key, option in driver.options.items()}
+    if options.get("code") == []:
+        options["code"] = codes
     table.finish()
     return DeviceSettings(name, kind, driver_name, options, ambiguous)
 

@@ -20,6 +20,7 @@ PURE_STDLIB = set(
         "operator re string struct tomllib types typing unicodedata zoneinfo"
     ).split()
 )  # fmt: skip
+FOR_DRIVERS = tuple(f"posagent.{name}" for name in ("ports", "errors", "slips", "strict", "member_code"))
 PROTOCOL = tuple(f"offline_queue.{part}" for part in ("answers", "chain", "errors", "signature", "signed_file", "wire"))
 OUR_TOPS = {"posagent", "drivers", "offline_queue", "virtual_counter", "tools"}
 SOURCES = sorted(p for top in ("posagent", "drivers", "offline_queue", "virtual_counter") for p in (ROOT / top).rglob("*.py"))
@@ -52,7 +53,7 @@ def allowed(module: str, name: str) -> bool:
     if module in {"posagent.ports", "posagent.errors"}:
         return is_in(name, (*PURE_NAMES, "posagent.errors")) if ours else top in sys.stdlib_module_names
     if module.startswith("drivers"):
-        return not ours or is_in(name, ("drivers", "posagent.ports", "posagent.errors", "posagent.slips", "posagent.strict"))
+        return not ours or is_in(name, ("drivers", *FOR_DRIVERS))
     if module.startswith("offline_queue"):
         if ours:
             return is_in(name, ("offline_queue",))

@@ -29,6 +29,7 @@ from virtual_counter.display import LineDisplay
 from virtual_counter.printer import VirtualPrinter
 from virtual_counter.profiles import T3_80
 from virtual_counter.scanner import SerialScanner
+from virtual_counter.screen import Screen
 from virtual_counter.tcp import serve_tcp
 from virtual_counter.wedge import WedgeScanner
 
@@ -58,7 +59,7 @@ class Counter:
         self._printer_server: Any = None
         self.scanner = SerialScanner(directory / "scanner")
         self.camera = Camera(directory / "camera")
-        self.display = LineDisplay(directory / "display")
+        self.display = LineDisplay(directory / "display", Screen(kanji=True))
         self.wedge_missing = WedgeScanner.available()
         self._receiver = EmbeddedReceiver(ReceiverSettings(signed=True))
         self._receiver_port = 0

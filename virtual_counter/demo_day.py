@@ -176,6 +176,9 @@ SCENES: tuple[tuple[str, Callable[[Day], None]], ...] = (
 
 # ---------------------------------------------------------------- the reckoning
 
+IDENTITY = ("sale_id", "number", "points")
+"""What makes a grant this grant: its sale, which try of it (a void makes room for another), and what was promised."""
+
 
 def reckon(day: Day, out: Path) -> dict[str, Any]:
     """Waits until nothing is on its way, then compares. Writes the slips as PNG and ``story.json`` to ``out``; returns the story."""
@@ -186,8 +189,8 @@ def reckon(day: Day, out: Path) -> dict[str, Any]:
     arrived = ledger(counter)
     grants = []
     for event in told:
-        found = [row for row in arrived if row["sale_id"] == event["sale_id"] and row["points"] == event["points"] and row["type"] == "granted"]
-        grants.append({**{key: event[key] for key in ("sale_id", "member", "amount", "points", "offline")}, "acks": len(found)})
+        same = [row for row in arrived if (row["sale_id"], row["number"], row["points"]) == tuple(event[key] for key in IDENTITY)]
+        grants.append({**{key: event[key] for key in (*IDENTITY, "member", "amount", "offline")}, "acks": len(same)})
     paper: Tally[str] = Tally()
     slips = []
     for number, slip in enumerate(counter.printer.slips(), 1):
@@ -198,7 +201,7 @@ def reckon(day: Day, out: Path) -> dict[str, Any]:
         slips.append({"picture": f"slip-{number:02}.png", "serials": list(slip.serials), "complete": slip.complete, "void": slip.void})
     outcomes = {event["serial"]: event["state"] for event in counter.listener.told("slip")}
     promised = [serial for event in told for serial in event["slips"]]
-    wrong = [f"{row['sale_id']}: told once, arrived {row['acks']} times" for row in grants if row["acks"] != _same(told, row)]
+    wrong = [f"{row['sale_id']}: told once, arrived {row['acks']} times" for row in grants if row["acks"] != 1]
     wrong += [f"slip {serial}: promised once, on paper {paper[serial]} times" for serial in promised if paper[serial] != 1]
     wrong += [f"slip {serial}: on paper, but nobody promised it" for serial in paper if serial not in promised]
     wrong += [f"slip {serial}: the agent says {outcomes.get(serial)}" for serial in promised if outcomes.get(serial) != "printed"]
@@ -215,11 +218,6 @@ def reckon(day: Day, out: Path) -> dict[str, Any]:
     }  # fmt: skip
     (out / "story.json").write_text(json.dumps(story, ensure_ascii=False, indent=1) + "\n", "utf-8")
     return story
-
-
-def _same(told: list[dict[str, Any]], row: dict[str, Any]) -> int:
-    """How often the same sale was granted the same points (a void and another card): each of them must have arrived."""
-    return sum((event["sale_id"], event["points"]) == (row["sale_id"], row["points"]) for event in told)
 
 
 def _settle(day: Day) -> None:
@@ -241,9 +239,15 @@ def ledger(counter: Counter) -> list[dict[str, Any]]:
             continue
         answer.raise_for_status()
         for row in answer.json()["ledger"]:
-            day, register, sale, kind = [*row["key"].split("/"), ""][:4]
+            day, register, sale, kind, nth = [*row["key"].split("/"), "", "", ""][:5]
             if kind in {"grant", "void"}:
-                sale_id = f"{row['store']}-{register}-{day}-{sale}"
-                type_ = "granted" if kind == "grant" else "voided"
-                rows.append({"sale_id": sale_id, "type": type_, "points": row["entries"].get("points", 0), "status": row["status"]})
+                rows.append(
+                    {
+                        "sale_id": f"{row['store']}-{register}-{day}-{sale}",
+                        "number": int(nth or 1),
+                        "type": "granted" if kind == "grant" else "voided",
+                        "points": row["entries"].get("points", 0),
+                        "status": row["status"],
+                    }
+                )
     return rows

@@ -40,8 +40,8 @@ def _once(args: Namespace, directory: Path) -> int:
     say("A day at the till: one register, virtual devices on real ports, the real agent.")
     if counter.wedge_missing:
         say(f"(no keyboard-wedge scanner today: {counter.wedge_missing})")
-    counter.start()
     try:
+        counter.start()
         story = reckon(play(counter, say), out)
     except RuntimeError as trouble:
         print(f"posagent demo: {trouble}")
@@ -67,7 +67,12 @@ def _page(args: Namespace, directory: Path) -> int:
     page = DemoPage(args.port)
     counter = Counter(directory, language=args.lang, frame_of=page.url.rstrip("/"))
     print("starting the counter …", flush=True)
-    counter.start()
+    try:
+        counter.start()
+    except RuntimeError as trouble:
+        print(f"posagent demo: {trouble}")
+        counter.stop()
+        return 1
     page.serve(counter)
     print(f"\n  both sides of the counter   {page.url}\n  head office                 {counter.receiver_url}\n\nCtrl-C ends it.", flush=True)
     ended = threading.Event()
