@@ -33,6 +33,7 @@ class PrinterProfile:
     kanji: Literal["jis", "gb18030"] | None = "jis"
     sjis_lead_max: int = 0xEF  # classic firmware takes 81-9F and E0-EF as the first byte of a kanji; newer one up to FC
     sjis_2004: bool = False  # understands FS C 2
+    gs_size_kanji: bool = True  # GS ! enlarges kanji too; many clones want FS ! for them
     nec_rows: bool = True  # row 13 and the NEC-selected rows (circled digits, 髙, 﨑) are in the ROM
     status: bool = True  # DLE EOT
     asb: Literal[0, 4, 8] = 4  # bytes of an automatic status; 8 is the Seiko dialect
@@ -72,6 +73,7 @@ T1_80 = PrinterProfile(
     "t1-80", process_id=False, counters=False, buffer_clear=False, identity=False, asb=0, maker="", model="", serial="", speed_mm_s=200
 )
 T1_ONE_BIT = replace(T1_80, name="t1-one-bit-sensor", paper_bits="low")
+T1_JP = replace(T1_80, name="t1-jp-clone", gs_size_kanji=False)
 T1_GB = replace(T1_80, name="t1-gb18030", kanji="gb18030")
 T1_SEIKO = PrinterProfile(
     "t1-seiko", maker="SII", model="RP-F10", asb=8, process_id=False, counters=False, buffer_clear=False, identity=False
@@ -83,5 +85,5 @@ T0_58 = replace(
 
 PROFILES: dict[str, PrinterProfile] = {
     profile.name: profile
-    for profile in (T3_80, T3_80_180, T3_58, T2_ID, T2_COUNTER, T1_80, T1_ONE_BIT, T1_GB, T1_SEIKO, T0_80, T0_58)
+    for profile in (T3_80, T3_80_180, T3_58, T2_ID, T2_COUNTER, T1_80, T1_ONE_BIT, T1_JP, T1_GB, T1_SEIKO, T0_80, T0_58)
 }

@@ -47,9 +47,10 @@ class StyleCommands:
         style.ank_underline = 1 if n & 0x80 else 0
 
     def size(self, n: int) -> None:
-        """GS !: both kinds of character."""
-        scale = ((n >> 4 & 7) + 1, (n & 7) + 1)
-        self._line.style.ank_scale = self._line.style.kanji_scale = scale
+        """GS !: both kinds of character, except where a clone leaves kanji to FS !."""
+        self._line.style.ank_scale = ((n >> 4 & 7) + 1, (n & 7) + 1)
+        if self._profile.gs_size_kanji:
+            self._line.style.kanji_scale = self._line.style.ank_scale
 
     def bold(self, n: int) -> None:
         """ESC E and ESC G."""

@@ -10,7 +10,7 @@ from PIL import Image
 
 from virtual_counter import barcodes, drawing
 from virtual_counter.paper import Code, Picture, TextLine
-from virtual_counter.profiles import PROFILES, T0_58, T1_GB, T3_58, T3_80, T3_80_180
+from virtual_counter.profiles import PROFILES, T0_58, T1_GB, T1_JP, T3_58, T3_80, T3_80_180
 
 h = bytes.fromhex
 INIT = h("1B40 1C4301 1B5208 1B7401 1C2E")
@@ -141,6 +141,13 @@ def test_styles_change_cells_and_not_the_text(bench):
         ("A", 24, 48, True, True, 2),
     ]
     assert line.rows == 48
+
+
+def test_some_clones_enlarge_kanji_with_a_command_of_their_own(bench):
+    till = bench(T1_JP)
+    till.print(INIT + h("1D2111") + "大A".encode("cp932") + h("1C210C") + "大A\n".encode("cp932"))
+    (line,) = [part.item for part in till.printer.slips()[0].placed if isinstance(part.item, TextLine)]
+    assert [(cell.width, cell.height) for cell in line.cells] == [(24, 24), (24, 48), (48, 48), (24, 48)]
 
 
 def test_alignment_margin_and_area_place_the_line(bench):
