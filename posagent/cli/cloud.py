@@ -7,7 +7,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from posagent.errors import SettingsError
+from posagent.errors import AlreadyRunning, SettingsError
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -39,7 +39,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     publish.add_argument("program", type=Path)
     audit = actions.add_parser("audit", help="recount every balance and verify every chain; reads everything")
     _database(audit)
-    backup = actions.add_parser("backup", help="write a whole copy of a SQLite database that no receiver has open")
+    backup = actions.add_parser("backup", help="write a whole copy of a SQLite database, also while the receiver runs")
     _database(backup)
     backup.add_argument("target", type=Path)
     actions.add_parser("openapi", help="print the OpenAPI document")
@@ -87,10 +87,8 @@ def read_tokens(path: Path) -> dict[str, str]:
 
 
 def _serve(args: Namespace) -> int:
-    import uvicorn
-
     from posagent.cloud.app import make_app
-    from posagent.cloud.embedded import bind
+    from posagent.cloud.embedded import bind, serve
     from posagent.cloud.receiver import Settings
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
@@ -108,11 +106,9 @@ def _serve(args: Namespace) -> int:
     listener = bind(host, int(port))
     app = make_app(args.database, settings)
     certificate, key = args.tls or (None, None)
-    config = uvicorn.Config(app, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=5, server_header=False,
-                            proxy_headers=False, ssl_certfile=certificate, ssl_keyfile=key)  # fmt: skip
     scheme = "https" if certificate else "http"
     print(f"receiver on {scheme}://{args.listen}  head office: {args.public_url or f'{scheme}://{args.listen}'}/office", flush=True)
-    uvicorn.Server(config).run(sockets=[listener])
+    serve(app, listener, certificate, key)
     return 0
 
 
@@ -126,7 +122,10 @@ def _enrol(args: Namespace) -> int:
     place = Place(args.company, args.store, args.register)
     if not all(NAME.fullmatch(name) for name in (place.tenant, place.store, place.register)):
         raise SettingsError("company, store and register are names of letters, digits and ._@- (at most 64)")
-    engine = open_engine(args.database)
+    try:
+        engine = open_engine(args.database)
+    except AlreadyRunning as trouble:
+        raise AlreadyRunning(f"{trouble}\nto ask the one that runs: posagent cloud enrol --url http://127.0.0.1:8940 …") from trouble
     try:
         now_ms = _now_ms()
         code = engine.write(lambda work: enrol.new_code(work, place, now_ms))
@@ -150,7 +149,7 @@ def _enrol_by_url(args: Namespace) -> int:
             timeout=10,
         )
     except requests.RequestException as trouble:
-        raise CloudUnavailable(f"receiver {args.url}: {trouble}; is it running?") from trouble
+        raise CloudUnavailable(f"receiver {args.url}: no answer ({type(trouble).__name__}); is it running there?") from trouble
     if answer.status_code != 201:
         raise CloudUnavailable(f"receiver {args.url}: {answer.status_code} {answer.text[:200]}")
     _print_code(answer.json()["code"], args)
@@ -167,7 +166,8 @@ def _maintain(args: Namespace) -> int:
     from posagent.cloud.audit import audit
     from posagent.cloud.engine import open_engine
 
-    engine = open_engine(args.database)
+    text = _program_text(args.program) if args.action == "publish" else ""
+    engine = open_engine(args.database, look=args.action in {"audit", "backup"})
     try:
         now_ms = _now_ms()
         match args.action:
@@ -177,7 +177,6 @@ def _maintain(args: Namespace) -> int:
                     raise SettingsError(f"{args.company} has no register key {args.device}; known: {', '.join(filter(None, known)) or 'none'}")
                 print(f"{args.device} is refused from now on")
             case "publish":
-                text = args.program.read_text("utf-8")
                 version = engine.write(lambda work: publish.publish_program(work, args.company, args.store, text, now_ms))
                 print(f"version {version} is published for {'every store' if args.store == '*' else 'store ' + args.store}")
             case "backup":
@@ -192,6 +191,13 @@ def _maintain(args: Namespace) -> int:
     finally:
         engine.close()
     return 0
+
+
+def _program_text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as trouble:
+        raise SettingsError(f"{path}: cannot be read ({trouble})") from trouble
 
 
 def _now_ms() -> int:

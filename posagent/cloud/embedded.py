@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
+from starlette.applications import Starlette
 
 from posagent.cloud.app import make_app
 from posagent.cloud.receiver import Receiver, Settings
@@ -44,6 +46,22 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         self.ready.set()
+
+
+def serve(app: Starlette, listener: socket.socket, certificate: str | None = None, key: str | None = None) -> None:
+    """Answers on ``listener`` until SIGTERM or Ctrl-C; what is in flight is finished. For a process of its own."""
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=5, server_header=False, proxy_headers=False,
+        ssl_certfile=certificate, ssl_keyfile=key,
+    )  # fmt: skip
+    server = _Server(config)
+
+    def stop(_number: int, _frame: object) -> None:
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    server.run(sockets=[listener])
 
 
 class EmbeddedReceiver:

@@ -53,15 +53,16 @@ class Engine(Protocol):
         """Gives every connection back."""
 
 
-def open_engine(url: str) -> Engine:
-    """``sqlite:///relative.db``, ``sqlite:////absolute.db`` or ``postgresql://…``; makes the tables of an empty database."""
+def open_engine(url: str, *, look: bool = False) -> Engine:
+    """``sqlite:///relative.db``, ``sqlite:////absolute.db`` or ``postgresql://…``; makes the tables of an empty database. ``look``: reads only,
+    also while a receiver has the file open. Raises StorageError."""
     scheme, _, rest = url.partition(":")
     if scheme == "sqlite":
         from posagent.cloud.engine_sqlite import SqliteEngine
 
         if not rest.startswith("///") or len(rest) == 3:
             raise StorageError(f"database {url}: write sqlite:///file.db (relative) or sqlite:////path/file.db (absolute)")
-        return SqliteEngine(rest[3:])
+        return SqliteEngine(rest[3:], look=look)
     if scheme in {"postgresql", "postgres"}:
         from posagent.cloud.engine_postgres import PostgresEngine
 

@@ -64,12 +64,17 @@ class SqliteEngine:
 
     name: Literal["sqlite", "postgres"] = "sqlite"
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, look: bool = False) -> None:
         self._path = Path(path).absolute()
         self._turn = threading.Lock()
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
         self._closed = False
+        self._writer: sqlite3.Connection | None = None
+        if look:
+            if not self._path.is_file():
+                raise StorageError(f"receiver database {self._path}: is not there")
+            return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._lock_file = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -108,26 +113,24 @@ class SqliteEngine:
         return connection
 
     def write(self, body: Callable[[_SqliteWork], T]) -> T:
+        writer = self._writer
+        if writer is None:
+            raise StorageError(f"receiver database {self._path}: was opened to look only")
         with self._turn:
             try:
-                self._writer.execute("BEGIN IMMEDIATE")
-                result = body(_SqliteWork(self._writer))
-                self._writer.execute("COMMIT")
+                writer.execute("BEGIN IMMEDIATE")
+                result = body(_SqliteWork(writer))
+                writer.execute("COMMIT")
                 return result
             except sqlite3.DatabaseError as trouble:
                 raise StorageError(f"receiver database {self._path}: {trouble}; nothing of this request was kept") from trouble
             finally:
-                if self._writer.in_transaction:
+                if writer.in_transaction:
                     with suppress(sqlite3.Error):  # the first error is the one to tell; an unfinished transaction ends with the connection
-                        self._writer.execute("ROLLBACK")
+                        writer.execute("ROLLBACK")
 
     def read(self, body: Callable[[_SqliteWork], T]) -> T:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
-            connection.execute("PRAGMA busy_timeout=2000")
-            self._local.connection = connection
-            self._readers.append(connection)
+        connection = self._reader()
         try:
             connection.execute("BEGIN")
             return body(_SqliteWork(connection))
@@ -138,11 +141,23 @@ class SqliteEngine:
                 connection.execute("ROLLBACK")
 
     def backup(self, target: Path) -> None:
-        with self._turn:
+        try:
+            self._reader().execute("VACUUM INTO ?", (str(target),))
+        except sqlite3.Error as trouble:
+            raise StorageError(f"receiver database {self._path}: no copy at {target}: {trouble}") from trouble
+
+    def _reader(self) -> sqlite3.Connection:
+        """This thread's own reading connection."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
             try:
-                self._writer.execute("VACUUM INTO ?", (str(target),))
+                connection = sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
+                connection.execute("PRAGMA busy_timeout=2000")
             except sqlite3.Error as trouble:
-                raise StorageError(f"receiver database {self._path}: no copy at {target}: {trouble}") from trouble
+                raise StorageError(f"receiver database {self._path}: {trouble}") from trouble
+            self._local.connection = connection
+            self._readers.append(connection)
+        return connection
 
     def close(self) -> None:
         with self._turn:
@@ -151,8 +166,9 @@ class SqliteEngine:
             self._closed = True
             for reader in self._readers:
                 reader.close()
-            self._writer.close()
-            os.close(self._lock_file)
+            if self._writer is not None:
+                self._writer.close()
+                os.close(self._lock_file)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
