@@ -163,7 +163,8 @@ def view_of(condition: Condition, rng: Any) -> View:
         "banding": {"banding": True},
         "dark": {"dark": True},
         "combo": {
-            "roll": sign * rng.uniform(8, 30), "blur": 1.1, "noise": rng.uniform(5, 9), "gain": rng.uniform(0.3, 0.5), "tilt": rng.uniform(5, 15),
+            "roll": sign * rng.uniform(8, 30), "blur": 1.1, "noise": rng.uniform(5, 9), "gain": rng.uniform(0.3, 0.5),
+            "tilt": rng.uniform(5, 15),
         },
     }  # fmt: skip
     return replace(view, **changes[condition])

@@ -17,7 +17,7 @@ from typing import Any
 
 MODULES = 95
 FINE = 4  # samples per module
-SIGMAS = (0.6, 1.1, 1.6)  # blur in modules
+SIGMAS = (0.5, 0.9, 1.3)  # blur in modules
 BENDS = (-0.08, -0.04, 0.0, 0.04, 0.08)
 FIT = 0.90  # mean correlation of the twelve digits
 WORST = 0.72  # of any digit
@@ -53,18 +53,21 @@ def _best(profile: Any) -> Match | None:
     places = _hypotheses(profile)
     if places is None:
         return None
-    best: tuple[float, Any, Any] | None = None
+    # Each blur is judged by its own number: the strongest smooths everything alike and would win on correlation alone.
+    matches: list[Match] = []
     for sigma in SIGMAS:
         totals, _, _ = _scores(profile, places, sigma)
-        order = totals.argsort()[::-1][:_REFINED]
-        near = _around(places[order], profile.size / 130)
+        near = _around(places[totals.argsort()[::-1][:_REFINED]], profile.size / 130)
+        best: tuple[float, Any, Any] | None = None
         for _ in range(2):
-            totals, left_scores, right_scores = _scores(profile, near, sigma)
+            totals, left, right = _scores(profile, near, sigma)
             top = int(totals.argmax())
             if best is None or float(totals[top]) > best[0]:
-                best = float(totals[top]), left_scores[top], right_scores[top]
+                best = float(totals[top]), left[top], right[top]
             near = _around(near[totals.argsort()[::-1][:2]], profile.size / 300)
-    return _number(best[1], best[2]) if best and np.isfinite(best[0]) else None
+        if best and np.isfinite(best[0]) and (match := _number(best[1], best[2])):
+            matches.append(match)
+    return matches[0] if len({match.digits for match in matches}) == 1 else None
 
 
 def _scores(profile: Any, places: Any, sigma: float) -> tuple[Any, Any, Any]:

@@ -26,6 +26,9 @@ MATRIX = ("QRCode", "MicroQRCode", "RMQRCode", "DataMatrix", "PDF417", "MicroPDF
 RETAIL = (*LINEAR, *STACKED, *MATRIX)
 """The names of zxing-cpp 3.1, which are also ours in `posagent scan decode --formats`."""
 
+_WITH_ECI = {"Q2", "Q4", "Q6", "d4", "d5", "d6", "z3", "z4", "z5", "L1"}
+"""AIM identifiers of symbols that say their encoding themselves (ISO/IEC 15424): nothing is to be guessed there."""
+
 _MOST_BYTES = 7089  # digits in a version 40 QR code: no symbol holds more
 
 
@@ -78,9 +81,11 @@ def decode_text(raw: bytes) -> str:
     raw = raw.removeprefix(b"\xef\xbb\xbf")
     for encoding in ("utf-8", "cp932"):
         try:
-            return raw.decode(encoding)
+            text = raw.decode(encoding)
         except UnicodeDecodeError:
             continue
+        if encoding == "utf-8" or not any("\uf8f0" <= character <= "\uf8f3" for character in text):
+            return text  # Python's CP932 gives A0, FD, FE and FF private characters where the standard has none
     return raw.decode("latin-1")
 
 
@@ -89,17 +94,18 @@ def _symbol(code: Any, how: str) -> Symbol | None:
         return None
     name = code.format.name
     raw = bytes(code.bytes)[:_MOST_BYTES]
-    text = _printed(name, code, raw)
+    aim = code.symbology_identifier.removeprefix("]")
+    text = _printed(name, code, raw, aim)
     if name == "EAN13" and text.startswith("0"):  # the same bars: a number that begins with 0 is printed as UPC-A
         name, text = "UPCA", text[1:]
     at = code.position
     a, b, c, d = ((float(corner.x), float(corner.y)) for corner in (at.top_left, at.top_right, at.bottom_right, at.bottom_left))
-    return Symbol(name, text, code.symbology_identifier.removeprefix("]"), raw, (a, b, c, d), how)
+    return Symbol(name, text, aim, raw, (a, b, c, d), how)
 
 
-def _printed(name: str, code: Any, raw: bytes) -> str:
+def _printed(name: str, code: Any, raw: bytes, aim: str) -> str:
     if name in MATRIX:
-        return decode_text(raw)
+        return str(code.text) if aim in _WITH_ECI else decode_text(raw)
     if name == "UPCE":
         return str(code.extra.get("UPCE", code.text)) if isinstance(code.extra, dict) else str(code.text)
     return str(code.text)
