@@ -77,6 +77,8 @@ def prepare_file(conn: sqlite3.Connection, path: Path) -> bool:
         return fresh
     except sqlite3.Error as trouble:
         raise opening_error(trouble, path) from trouble
+    except UnicodeDecodeError as trouble:  # SQLite quotes damaged text in its complaint
+        raise JournalDamaged(f"{path}: its schema cannot be read") from trouble
 
 
 def set_pragmas(conn: sqlite3.Connection, path: Path) -> None:
@@ -98,7 +100,7 @@ def pragma(conn: sqlite3.Connection, name: str) -> int | str:
 def opening_error(trouble: sqlite3.Error, path: Path) -> JournalError:
     """Turns SQLite's complaint while opening into one that says what to do."""
     match error_code(trouble):
-        case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
+        case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT | 0:  # 0: sqlite3 itself, which could not decode a text
             return JournalDamaged(f"{path}: is damaged or no SQLite file at all ({trouble})")
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
             return JournalReadOnly(f"{path}: cannot be written ({trouble}); the directory must belong to the user that runs posagent")

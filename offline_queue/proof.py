@@ -16,7 +16,7 @@ class Judged:
     """What may be carried on, and what not.
 
     ``rows``      ascending by number, one per number
-    ``unproven``  numbers among them that are whole by their content, while a lost neighbour keeps the chain from proving it
+    ``unproven``  numbers among them that are whole by their content, while the row before is gone and the chain cannot prove it
     ``damaged``   rows that are provably not what was written; their key, if it can be read, helps to find the receipt
     ``missing``   numbers of which nothing is left
     """
@@ -37,22 +37,23 @@ def judge(candidates: Iterable[Row], floor_seq: int, floor_link: bytes, last_kno
             versions.append(row)
     rows, unproven, damaged, missing = [], [], [], []
     links = {floor_link} if floor_link else set()  # what may stand before the next row
+    gap = not certain  # the row before is gone altogether: then the next one's content is all there is to judge by
     for seq in range(min([floor_seq + 1, *found]), max([floor_seq, last_known, *found]) + 1):
         versions = found.get(seq, [])
         proven = _proven(versions, links, found.get(seq + 1, ()))
         if proven is not None:
             rows.append(proven[0])
-            links, certain = {proven[1]}, True
+            links, gap = {proven[1]}, False
             continue
         if not versions:
             if seq > floor_seq:
                 missing.append(seq)
-        elif not certain and (chosen := next((row for row in versions if whole(row)), None)) is not None:
+        elif gap and (chosen := next((row for row in versions if whole(row)), None)) is not None:
             rows.append(chosen)
             unproven.append(seq)
-        elif seq > floor_seq or not certain:
+        else:
             damaged.append(versions[0])
-        links, certain = {row.chain for row in versions}, False
+        links, gap = {row.chain for row in versions}, not versions
     return Judged(tuple(rows), tuple(unproven), tuple(damaged), tuple(missing))
 
 

@@ -26,6 +26,7 @@ from offline_queue.pages import Row, scan
 from offline_queue.proof import Judged, judge, ranges
 from offline_queue.rotate import new_stream
 from offline_queue.schema import meta, meta_bytes, meta_int, meta_text, set_meta
+from offline_queue.wire import decode_event
 
 _log = logging.getLogger(__name__)
 _KEPT_META: Final = ("reserve_mb", "rotations", "server_time", "clock_offset_ms", "files")
@@ -179,7 +180,8 @@ def _fill(conn: sqlite3.Connection, judged: Judged, old: _Old, source: str) -> N
     for row in judged.rows:
         following = next_link(link, digest(row.body))
         done = conn.execute(
-            "INSERT INTO ev(seq, idem, body, chain) VALUES(?, ?, ?, ?) ON CONFLICT(idem) DO NOTHING", (seq + 1, row.idem, row.body, following)
+            "INSERT INTO ev(seq, idem, body, chain) VALUES(?, ?, ?, ?) ON CONFLICT(idem) DO NOTHING",
+            (seq + 1, decode_event(row.body)["idemkey"], row.body, following),  # the key beside a proven body may be the damaged part
         )
         if done.rowcount == 1:
             seq, link = seq + 1, following

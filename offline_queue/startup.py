@@ -23,13 +23,14 @@ from offline_queue.database import (
     prepare_file,
     quick_check,
 )
-from offline_queue.errors import JournalDamaged, JournalForeign
+from offline_queue.errors import JournalDamaged, JournalForeign, WireError
 from offline_queue.ledger import Head, now_text
 from offline_queue.lock import sync_directory
 from offline_queue.rotate import new_stream, rotate
 from offline_queue.schema import meta, meta_int, meta_text, set_meta
 from offline_queue.uuid7 import uuid7
 from offline_queue.verify import Damage, floor_start, tail_start, unsent_start, verify
+from offline_queue.wire import decode_event
 
 _log = logging.getLogger(__name__)
 
@@ -133,8 +134,8 @@ def _open(path: Path, source: str) -> tuple[sqlite3.Connection | None, str]:
         doubt = _first_doubt(conn, path, source) if existed else ""
     except JournalDamaged as trouble:
         doubt = str(trouble)
-    except sqlite3.Error as trouble:
-        error = opening_error(trouble, path)
+    except (sqlite3.Error, UnicodeDecodeError) as trouble:
+        error = opening_error(trouble, path) if isinstance(trouble, sqlite3.Error) else JournalDamaged(str(trouble))
         if not isinstance(error, JournalDamaged):
             conn.close()
             raise error from trouble
@@ -144,7 +145,8 @@ def _open(path: Path, source: str) -> tuple[sqlite3.Connection | None, str]:
         raise
     if not doubt:
         return conn, ""
-    with contextlib.suppress(sqlite3.Error):  # while another connection reads, closing leaves the -wal file as it is: it is evidence
+    # While another connection reads, closing leaves the -wal file as it is: it is evidence.
+    with contextlib.suppress(sqlite3.Error, UnicodeDecodeError):
         keep = connect_read_only(path)
         try:
             keep.execute("SELECT 1 FROM sqlite_master").fetchone()
@@ -159,6 +161,8 @@ def _first_doubt(conn: sqlite3.Connection, path: Path, source: str) -> str:
     values = meta(conn)
     belongs = meta_text(values, "source")
     if belongs and belongs != source:
+        if _written_by(conn, source):
+            return "the register's name is damaged"
         raise JournalForeign(
             f"{path}: belongs to register {belongs}, but the settings say {source}; correct the settings, or move the journal directory away"
         )
@@ -172,6 +176,15 @@ def _first_doubt(conn: sqlite3.Connection, path: Path, source: str) -> str:
             return complaints[0]
     found = verify(conn, floor_start(conn) if suspected else tail_start(conn, TAIL_CLEAN if clean else TAIL_UNCLEAN))
     return "" if found is None else f"event {found.seq} {found.reason}"
+
+
+def _written_by(conn: sqlite3.Connection, source: str) -> bool:
+    """Whether the last event says that this register recorded it."""
+    row = conn.execute("SELECT body FROM ev ORDER BY seq DESC LIMIT 1").fetchone()
+    try:
+        return row is not None and decode_event(row[0])["source"] == source
+    except (WireError, AttributeError):
+        return False
 
 
 def _vanished(path: Path) -> str:

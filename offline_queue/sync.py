@@ -144,8 +144,8 @@ class SyncLane:
                 else:
                     if not more:
                         self._idle()
-        except JournalClosed:
-            pass
+        except (JournalClosed, sqlite3.ProgrammingError):  # the latter from a reader that the journal has closed
+            _log.info("the journal was closed: nothing more is sent")
         finally:
             self._close_transport()
 

@@ -115,9 +115,10 @@ class Writer:
 
     def note(self, key: str, text: str) -> None:
         """Adds a sentence to the health's notes ("" takes it away)."""
-        notes = dict(self._upkeep.notes)
-        notes.pop(key, None)
-        self._upkeep.notes = {**notes, key: text} if text else notes
+        if text:
+            self._upkeep.notes[key] = text
+        else:
+            self._upkeep.notes.pop(key, None)
 
     def health(self) -> Health:
         """As last seen by the writer."""

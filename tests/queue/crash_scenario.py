@@ -52,7 +52,7 @@ class Till:
             self.number += 1
             futures.append((self.number, self.journal.put([_grant(self.number)], [NewJob("front", f"S{self.number}", b"slip" * 50)])))
         for number, future in futures:
-            future.result(10)
+            future.result(60)
             tell(f"put k{number}")
 
     def print_one(self) -> None:
@@ -72,10 +72,10 @@ class Till:
         items = tuple(Item(seq, "rejected", "no such member") for seq in range(sent.acked + 1, until + 1) if seq % 3 == 0)
         answer = Answer(until, link, "2026-11-22T03:35:00.120Z", items)
         if self.mutant == "cursor-before-verdict":
-            self.journal.transact(lambda conn: set_meta(conn, {"acked_seq": until, "acked_chain": link})).result(10)
+            self.journal.transact(lambda conn: set_meta(conn, {"acked_seq": until, "acked_chain": link})).result(60)
         if self.mutant == "retention-before-cursor":
-            self.journal.transact(lambda conn: _purge_early(conn, until, link)).result(10)
-        self.journal.transact(lambda conn: cursor.take(conn, sent, answer, until, 0)).result(10)
+            self.journal.transact(lambda conn: _purge_early(conn, until, link)).result(60)
+        self.journal.transact(lambda conn: cursor.take(conn, sent, answer, until, 0)).result(60)
         tell(f"acked {until}")
 
     def age(self) -> None:
@@ -90,8 +90,8 @@ class Till:
         for event in self.journal.reader().events(0, 10_000):
             if event.seq <= acked:
                 tell(f"may-go {event.idemkey}")
-        self.journal.transact(old).result(10)
-        self.journal.transact(upkeep.purge).result(10)
+        self.journal.transact(old).result(60)
+        self.journal.transact(upkeep.purge).result(60)
 
     def checkpoint(self) -> None:
         self.journal._writer._upkeep._pages = upkeep.FORCED_PAGES
@@ -102,7 +102,7 @@ class Till:
         self.open()
 
     def rotate(self) -> None:
-        self.journal.transact(lambda conn: rotate(conn, "test")).result(10)
+        self.journal.transact(lambda conn: rotate(conn, "test")).result(60)
         tell("rotated")
 
 

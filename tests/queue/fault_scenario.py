@@ -32,13 +32,13 @@ def main() -> None:
         key = f"{run}-{number}"
         event = NewEvent("posagent.sale.granted.v1", "m:1", key, "2026-11-22T12:00:00+09:00", {"points": 1, "note": "x" * (number % 400)})
         try:
-            journal.put([event], [NewJob("front", key, b"slip")]).result(20)
+            journal.put([event], [NewJob("front", key, b"slip")]).result(60)
             tell(f"put {key}")
             if number % 10 == 9:
                 sent = cursor.position(journal.reader().meta())
                 head, link = journal.reader().head()
                 answer = Answer(head, link, "2026-11-22T03:35:00Z")
-                journal.transact(lambda conn, sent=sent, answer=answer, head=head: cursor.take(conn, sent, answer, head, 0)).result(20)  # type: ignore[misc]
+                journal.transact(lambda conn, sent=sent, answer=answer, head=head: cursor.take(conn, sent, answer, head, 0)).result(60)  # type: ignore[misc]
                 tell(f"acked {head}")
             if number % 50 == 49:
                 journal._writer._upkeep._pages = 1 << 20

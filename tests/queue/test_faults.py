@@ -138,13 +138,13 @@ def _refused_at_every_byte(directory: Path, grant: Grant, limit: Callable[[int],
         key = f"k{offset}"
         limit(wal.stat().st_size + offset)
         try:
-            journal.put([grant(key)]).result(10)
+            journal.put([grant(key)]).result(60)
             told.add(key)
         except (QueueFull, JournalFailed):
             refused += 1
         finally:
             limit(-1)
-        journal.put([grant(f"after{offset}")]).result(10)  # room again, no restart
+        journal.put([grant(f"after{offset}")]).result(60)  # room again, no restart
         told.add(f"after{offset}")
     assert journal.health().state != "failed"
     keys = {event.idemkey for event in journal.reader().events(0, 100_000)}
@@ -201,7 +201,7 @@ def test_a_full_disk_takes_thousands_of_grants_from_the_reserve_then_refuses_and
     while not refusal:
         for future in [journal.put([grant(f"k{accepted + step}")]) for step in range(100)]:
             try:
-                future.result(10)
+                future.result(60)
                 accepted += 1
             except QueueFull as full:
                 refusal = str(full)
@@ -212,9 +212,9 @@ def test_a_full_disk_takes_thousands_of_grants_from_the_reserve_then_refuses_and
     # the lanes can still record what they learn: acknowledgements make room for nothing yet, but may not be lost
     journal.transact(
         lambda conn: conn.executemany("UPDATE meta SET v = ? WHERE k = ?", [(head, "acked_seq"), (link, "acked_chain")])
-    ).result(10)
+    ).result(60)
     (small_disk / "ballast").unlink()
-    assert not journal.put([grant("after")]).result(10).duplicate
+    assert not journal.put([grant("after")]).result(60).duplicate
     assert journal.health().state in ("ok", "degraded")
     journal.close()
     again = Journal.open(small_disk / "j", source=SOURCE, reserve_mb=2)
@@ -225,11 +225,11 @@ def test_a_full_disk_takes_thousands_of_grants_from_the_reserve_then_refuses_and
 
 def test_a_restart_on_a_full_disk_still_accepts(small_disk: Path, grant: Grant) -> None:
     journal = Journal.open(small_disk / "j", source=SOURCE, reserve_mb=2)
-    journal.put([grant("a")]).result(10)
+    journal.put([grant("a")]).result(60)
     _fill(small_disk)
     journal.close()
     again = Journal.open(small_disk / "j", source=SOURCE, reserve_mb=2)
-    again.put([grant("b")]).result(10)
+    again.put([grant("b")]).result(60)
     again.close()
 
 
@@ -242,11 +242,11 @@ def test_no_clock_changes_order_or_duplicates(journal: Journal, monkeypatch: pyt
     for number, jump in enumerate(years):
         monkeypatch.setattr(time, "time_ns", lambda jump=jump: real() + int(jump * 365.25 * 86_400 * 1e9))
         event = NewEvent("posagent.sale.granted.v1", "m:1", f"k{number}", f"{2026 + int(jump)}-03-29T02:30:00+09:00", {"points": 1})
-        assert journal.put([event]).result(5).seq == number + 1
+        assert journal.put([event]).result(60).seq == number + 1
     monkeypatch.setattr(time, "time_ns", real)
     assert [event.idemkey for event in journal.reader().events(0, 100)] == [f"k{number}" for number in range(len(years))]
     again = NewEvent("posagent.sale.granted.v1", "m:1", "k3", "1999-01-01T00:00:00Z", {"points": 1})
-    assert journal.put([again]).result(5).duplicate
+    assert journal.put([again]).result(60).duplicate
 
 
 @needs_strace

@@ -22,7 +22,7 @@ Grant = Callable[..., NewEvent]
 
 def test_events_are_numbered_from_one_without_gaps_and_chained(journal: Journal, grant: Grant) -> None:
     for key in "abc":
-        journal.put([grant(key)]).result(5)
+        journal.put([grant(key)]).result(60)
     reader = journal.reader()
     link = first_link(str(reader.meta()["stream_id"]))
     events = reader.events(0, 10)
@@ -34,25 +34,25 @@ def test_events_are_numbered_from_one_without_gaps_and_chained(journal: Journal,
 
 
 def test_the_same_key_with_the_same_content_is_the_old_event_whatever_the_trace_says(journal: Journal, grant: Grant) -> None:
-    first = journal.put([grant("a", mono_ms=1)], [NewJob("front", "S1", b"slip")]).result(5)
-    again = journal.put([grant("a", mono_ms=2)], [NewJob("front", "S1", b"slip")]).result(5)
+    first = journal.put([grant("a", mono_ms=1)], [NewJob("front", "S1", b"slip")]).result(60)
+    again = journal.put([grant("a", mono_ms=2)], [NewJob("front", "S1", b"slip")]).result(60)
     assert again.duplicate
     assert (again.seq, again.event.id, again.jobs) == (first.seq, first.event.id, ())
     assert len(PrintLane(journal).jobs()) == 1
 
 
 def test_the_same_key_with_other_content_is_a_conflict_that_carries_what_stands(journal: Journal, grant: Grant) -> None:
-    journal.put([grant("a", 49)]).result(5)
+    journal.put([grant("a", 49)]).result(60)
     with pytest.raises(KeyConflict) as caught:
-        journal.put([grant("a", 50)]).result(5)
+        journal.put([grant("a", 50)]).result(60)
     assert caught.value.stored.data["points"] == 49
     assert journal.reader().head()[0] == 1
 
 
 def test_a_put_of_several_events_is_all_or_nothing(journal: Journal, grant: Grant) -> None:
-    journal.put([grant("b")]).result(5)
+    journal.put([grant("b")]).result(60)
     with pytest.raises(KeyConflict):
-        journal.put([grant("a"), grant("b")], [NewJob("front", "S1", b"slip")]).result(5)
+        journal.put([grant("a"), grant("b")], [NewJob("front", "S1", b"slip")]).result(60)
     assert journal.reader().find("a") is None
     assert PrintLane(journal).jobs() == []
 
@@ -62,11 +62,11 @@ def test_a_conflict_in_a_group_leaves_its_neighbours_alone(journal: Journal, gra
     journal.transact(lambda _conn: gate.wait(5))  # everything below waits, and is then one group
     futures = [journal.put([grant("a")]), journal.put([grant("a", 1)]), journal.put([grant("a")]), journal.put([grant("b")])]
     gate.set()
-    assert futures[0].result(5).seq == 1
+    assert futures[0].result(60).seq == 1
     with pytest.raises(KeyConflict):
-        futures[1].result(5)
-    assert futures[2].result(5).duplicate
-    assert futures[3].result(5).seq == 2
+        futures[1].result(60)
+    assert futures[2].result(60).duplicate
+    assert futures[3].result(60).seq == 2
 
 
 @pytest.mark.parametrize("value", [1.5, float("nan"), b"x", (1, 2), {1: 2}, 1 << 63, "\ud800", object()])
@@ -111,13 +111,13 @@ def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_pragmas_that_durability_rests_on_hold(journal: Journal) -> None:
-    found = journal.transact(lambda conn: [pragma(conn, name) for name in ("journal_mode", "synchronous", "wal_autocheckpoint")]).result(5)
+    found = journal.transact(lambda conn: [pragma(conn, name) for name in ("journal_mode", "synchronous", "wal_autocheckpoint")]).result(60)
     assert found == ["wal", 2, 0]
 
 
 def test_closing_keeps_the_preallocated_log_and_reopening_finds_everything(tmp_path: Path, grant: Grant) -> None:
     first = Journal.open(tmp_path, source=SOURCE, reserve_mb=1)
-    first.put([grant("a")]).result(5)
+    first.put([grant("a")]).result(60)
     boot = first.boot_id
     first.close()
     assert (tmp_path / "queue.db-wal").stat().st_size >= 1 << 20
@@ -126,24 +126,24 @@ def test_closing_keeps_the_preallocated_log_and_reopening_finds_everything(tmp_p
     second = Journal.open(tmp_path, source=SOURCE, reserve_mb=1)
     assert second.boot_id != boot
     assert second.findings == ()
-    assert second.put([grant("a")]).result(5).duplicate
+    assert second.put([grant("a")]).result(60).duplicate
     second.close()
 
 
 def test_subscribers_hear_the_last_number_after_each_commit(journal: Journal, grant: Grant) -> None:
     heard: list[int] = []
     journal.subscribe(heard.append)
-    journal.put([grant("a"), grant("b")]).result(5)
-    journal.put([grant("c")]).result(5)
-    journal.transact(lambda _conn: None).result(5)
+    journal.put([grant("a"), grant("b")]).result(60)
+    journal.put([grant("c")]).result(60)
+    journal.transact(lambda _conn: None).result(60)
     journal.close()
     assert heard == [2, 3, 3]
 
 
 def test_readers_filter_by_type_across_windows(journal: Journal, grant: Grant) -> None:
-    journal.put([grant(f"k{number}") for number in range(4500)]).result(20)
+    journal.put([grant(f"k{number}") for number in range(4500)]).result(60)
     odd = NewEvent("posagent.day.closed.v1", "r:2", "close", "2026-11-22T22:00:00+09:00", {"type": "posagent.sale.granted.v1"})
-    journal.put([odd]).result(5)
+    journal.put([odd]).result(60)
     reader = journal.reader()
     assert [event.idemkey for event in reader.events(0, 5, ("posagent.day.closed.v1",))] == ["close"]
     assert [event.seq for event in reader.events(4400, 500, ("posagent.sale.granted.v1",))] == list(range(4401, 4501))

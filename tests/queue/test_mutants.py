@@ -25,7 +25,7 @@ MUTANTS = [
     ("writer", "        self._head = read_head(self._conn)\n\n    def _latch", "\n    def _latch", "test_faults"),
     ("writer", "return self._make_room()", "return False", "test_faults"),
     ("verify", "if link != stored:", "if not stored:", "test_damage"),
-    ("proof", "elif not certain and", "elif", "test_damage"),
+    ("proof", "elif gap and (chosen", "elif (chosen", "test_damage"),
     ("salvage", "old.replace(aside / old.name)", "old.unlink()", "test_damage"),
     ("startup", "if not clean and not wal_there:\n                rotate", "if False:\n                rotate", "test_damage"),
     ("cursor", "if link != answer.chain:", "if not answer.chain:", "test_sync test_stateful"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from offline_queue.errors import JobChanged, NoSuchEntry
+from offline_queue.errors import JobChanged, KeyConflict, NoSuchEntry
 from offline_queue.events import NewEvent, NewJob
 from offline_queue.journal import Journal
 from offline_queue.print_lane import FINAL, OPEN, Job, PrintLane
@@ -19,8 +19,8 @@ Grant = Callable[..., NewEvent]
 @pytest.fixture
 def lane(journal: Journal, grant: Grant) -> PrintLane:
     """Two slips for the front printer, one for the kitchen's."""
-    journal.put([grant("a")], [NewJob("front", "S1", b"one"), NewJob("kitchen", "S1", b"for the kitchen")]).result(5)
-    journal.put([grant("b")], [NewJob("front", "S2", b"two")]).result(5)
+    journal.put([grant("a")], [NewJob("front", "S1", b"one"), NewJob("kitchen", "S1", b"for the kitchen")]).result(60)
+    journal.put([grant("b")], [NewJob("front", "S2", b"two")]).result(60)
     return PrintLane(journal)
 
 
@@ -56,7 +56,7 @@ def test_a_held_slip_stays_first_and_saying_so_again_writes_nothing(lane: PrintL
 
 def test_an_interrupted_slip_survives_a_restart_with_its_evidence(tmp_path: Path, grant: Grant) -> None:
     first = Journal.open(tmp_path, source=SOURCE, reserve_mb=0)
-    first.put([grant("a")], [NewJob("front", "S1", b"one")]).result(5)
+    first.put([grant("a")], [NewJob("front", "S1", b"one")]).result(60)
     lane = PrintLane(first)
     lane.handed(lane.sending(_next(lane), {"cut_before": 7}), {"cut_before": 7})
     first.close()
@@ -92,6 +92,15 @@ def test_a_copy_is_marked_counted_and_named_and_its_original_is_superseded(lane:
     assert third.copy == 3
     assert lane.job(copy.id).state == "CONFIRMED"
     assert [one.copy for one in lane.of_serial("S1") if one.printer == "front"] == [1, 2, 3]
+
+
+def test_a_copy_whose_event_conflicts_leaves_nothing_behind(lane: PrintLane, journal: Journal, grant: Grant) -> None:
+    job = lane.settle(lane.sending(_next(lane), {}), "NEEDS_OPERATOR", None, "")
+    journal.put([grant("copy/S1/2", 1)]).result(60)
+    with pytest.raises(KeyConflict):
+        lane.reprint(job, b"again", "torn", "suzuki", [grant("copy/S1/2", 2)])
+    assert lane.job(job.id).state == "NEEDS_OPERATOR"
+    assert [one.copy for one in lane.of_serial("S1") if one.printer == "front"] == [1]
 
 
 def test_the_cashier_may_say_that_it_came_out_or_that_it_is_not_wanted(lane: PrintLane) -> None:

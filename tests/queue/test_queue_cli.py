@@ -26,13 +26,13 @@ Grant = Callable[..., NewEvent]
 def busy(journal: Journal, grant: Grant) -> Journal:
     """Six events: four sent, of which the second was rejected; two wait; one slip to print."""
     for number in range(1, 5):
-        journal.put([grant(f"k{number}")], [NewJob("front", "S1", b"x")] if number == 1 else ()).result(5)
+        journal.put([grant(f"k{number}")], [NewJob("front", "S1", b"x")] if number == 1 else ()).result(60)
     model = Model(judge=lambda body: "rejected" if b'"k2"' in body else None)
     lane = SyncLane(journal, model.url, credentials=Credentials, stop=threading.Event(), connect=model.connect)
     while lane.round():
         pass
     for number in (5, 6):
-        journal.put([grant(f"k{number}")]).result(5)
+        journal.put([grant(f"k{number}")]).result(60)
     return journal
 
 
@@ -90,7 +90,7 @@ def test_a_decision_without_an_agent_opens_the_journal_itself(busy: Journal, cap
 def test_verify_says_all_is_well_or_which_event_is_not(busy: Journal, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run(busy, "verify") == 0
     assert "6 events, all links hold" in capsys.readouterr().out
-    busy.transact(lambda conn: conn.execute("UPDATE ev SET idem = 'other' WHERE seq = 4")).result(5)
+    busy.transact(lambda conn: conn.execute("UPDATE ev SET idem = 'other' WHERE seq = 4")).result(60)
     assert _run(busy, "verify") == 1
     assert "event 4" in capsys.readouterr().out
 
@@ -115,8 +115,8 @@ def test_a_snapshot_can_be_put_back_and_goes_on_from_there(
     journal = Journal.open(restored, source=SOURCE, reserve_mb=0)
     assert journal.findings == ()
     assert journal.reader().pending().count == 2
-    assert journal.put([grant("k6")]).result(5).duplicate
-    assert journal.put([grant("k7")]).result(5).seq == 7
+    assert journal.put([grant("k6")]).result(60).duplicate
+    assert journal.put([grant("k7")]).result(60).seq == 7
     journal.close()
 
 

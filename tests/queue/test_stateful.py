@@ -58,7 +58,7 @@ class Register(RuleBasedStateMachine):
     def sell(self, count: int) -> None:
         events = [_grant(self.number + step, 10 + step) for step in range(count)]
         self.number += count
-        stored = self.journal.put(events).result(10)
+        stored = self.journal.put(events).result(60)
         assert not stored.duplicate
         assert len(stored.seqs) == count
         self.told.update({event.idemkey: int(str(event.data["points"])) for event in events})
@@ -73,9 +73,9 @@ class Register(RuleBasedStateMachine):
         event = _grant(int(key[1:]), self.told[key] + more)
         if more:
             with pytest.raises(KeyConflict):
-                self.journal.put([event]).result(10)
+                self.journal.put([event]).result(60)
         else:
-            assert self.journal.put([event]).result(10).duplicate
+            assert self.journal.put([event]).result(60).duplicate
 
     # ------------------------------------------------ the line
 
@@ -103,9 +103,9 @@ class Register(RuleBasedStateMachine):
             conn.execute("INSERT OR REPLACE INTO mark(seq, at) VALUES(?, 1)", (meta(conn)["acked_seq"],))
             set_meta(conn, {"server_time": 1 << 40})
 
-        self.journal.transact(age).result(10)
+        self.journal.transact(age).result(60)
         self.backup = None  # a receiver's backup is never older than what the registers keep
-        while self.journal.transact(purge).result(10) == RETENTION_STEP:
+        while self.journal.transact(purge).result(60) == RETENTION_STEP:
             pass
 
     # ------------------------------------------------ disasters
@@ -150,7 +150,7 @@ class Register(RuleBasedStateMachine):
         self.model.restore(self.backup)
 
     def _next_day(self) -> None:
-        self.journal.transact(lambda conn: set_meta(conn, {"rotations": "[]"})).result(10)
+        self.journal.transact(lambda conn: set_meta(conn, {"rotations": "[]"})).result(60)
 
     # ------------------------------------------------ what always holds
 

@@ -40,7 +40,7 @@ def _drain(lane: SyncLane, most: int = 200) -> None:
 
 def _fill(journal: Journal, grant: Grant, keys: range) -> None:
     for future in [journal.put([grant(f"k{number}", points=number)]) for number in keys]:
-        future.result(10)
+        future.result(60)
 
 
 def test_everything_arrives_once_in_batches_of_at_most_500(journal: Journal, grant: Grant) -> None:
@@ -216,7 +216,7 @@ def test_a_late_acknowledgement_for_a_future_that_the_restored_image_has_forgott
     rolled = Journal.open(tmp_path / "image", source=SOURCE, reserve_mb=0)
     _fill(rolled, grant, range(201, 231))
     assert rolled.reader().head()[0] == 110
-    assert rolled.transact(lambda conn: cursor.take(conn, sent, late, 100, 0)).result(5) == "fork"
+    assert rolled.transact(lambda conn: cursor.take(conn, sent, late, 100, 0)).result(60) == "fork"
     assert rolled.reader().acked() == 0
     rolled.close()
 
@@ -250,7 +250,7 @@ def test_a_receiver_that_wants_what_retention_has_deleted_gets_the_floor_and_wha
         conn.execute("DELETE FROM ev WHERE seq <= 20")
         set_meta(conn, {"floor_seq": 20, "floor_chain": row[0]})
 
-    journal.transact(purge_20).result(5)
+    journal.transact(purge_20).result(60)
     model.streams.clear()
     model.grants.clear()
     model.keys.clear()
@@ -268,7 +268,7 @@ def test_the_loop_wakes_for_a_put_and_ends_when_told(journal: Journal, grant: Gr
     model.judge = lambda _body: arrived.set()  # type: ignore[func-returns-value]
     thread = threading.Thread(target=lane.run)
     thread.start()
-    journal.put([grant("a")]).result(5)
+    journal.put([grant("a")]).result(60)
     assert arrived.wait(5)
     stop.set()
     lane.wake()

@@ -72,10 +72,10 @@ def test_the_lane_and_the_real_receiver_agree_through_an_outage(journal: Journal
     thread.start()
     for number in range(700):
         last = journal.put([_grant_with_entries(number)])
-    last.result(10)
+    last.result(60)
     port = int(url.rpartition(":")[2])
     receiver.stop()
-    journal.put([_grant_with_entries(700)]).result(10)
+    journal.put([_grant_with_entries(700)]).result(60)
     receiver.start(tmp_path / "cloud", port)
     drained = threading.Event()
     journal.subscribe(lambda _seq: drained.set())
@@ -95,7 +95,7 @@ def test_the_lane_and_the_real_receiver_agree_through_an_outage(journal: Journal
 def test_an_unknown_key_is_refused_by_the_real_receiver_and_the_lane_keeps_everything(journal: Journal, tmp_path: Path) -> None:
     receiver = EmbeddedReceiver(Settings(signed=True))
     url = receiver.start(tmp_path)
-    journal.put([_grant_with_entries(1)]).result(10)
+    journal.put([_grant_with_entries(1)]).result(60)
     lane = SyncLane(journal, url, credentials=lambda: Credentials(Key("nobody", b"x" * 32)), stop=threading.Event())
     with pytest.raises(CloudForbidden):
         lane.round()
