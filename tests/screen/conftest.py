@@ -7,6 +7,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -58,7 +59,7 @@ class Counter:
     def record(self, event: PageEvent) -> int:
         with self._lock:
             seq = (self.journal[-1][0] if self.journal else 0) + 1
-            self.journal.append((seq, {"at": AT, **event}))  # type: ignore[typeddict-item]
+            self.journal.append((seq, {"at": datetime.now().astimezone().isoformat(timespec="seconds"), **event}))  # type: ignore[typeddict-item]
         self.wake()
         return seq
 

@@ -15,11 +15,14 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from posagent.messages import CATALOGUE
 
+expect.set_options(timeout=20_000)  # a limit for a machine that does ten other things; nothing waits for it
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
              "--disable-component-update", "--disable-sync"]  # fmt: skip
 REGISTER = {"width": 1024, "height": 768}
 WIDE = {"width": 1280, "height": 800}
+UPRIGHT = {"width": 800, "height": 1280}
+LARGE = {"width": 1920, "height": 1080}
 GRANT = {
     "kind": "granted", "member": "**** **** 4821", "points": 49, "balance": {"value": 1240, "as_of": "2026-11-22T09:12:00+09:00"},
     "amount": 4980, "coupons": [{"label": {"ja": "次回 200 円引き", "en": "200 yen off next time"}, "last_day": "2026-12-31"}],
@@ -59,7 +62,7 @@ def open_page(browser: Browser, contexts: dict[str, BrowserContext]) -> Iterator
             contexts[name] = browser.new_context(viewport=viewport, **options)
         page = contexts[name].new_page()
         pages.append(page)
-        page.set_default_timeout(8000)
+        page.set_default_timeout(20_000)
         page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
         page.on("pageerror", lambda bug: complaints.append(str(bug)))
         page.goto(server.url)
@@ -228,6 +231,25 @@ def test_a_sale_is_voided_with_a_reason_by_keys_alone(counter: Any, server: Any,
     expect(page.locator("#amount")).to_be_focused()
 
 
+def test_news_does_not_disturb_who_is_in_the_list_or_in_a_dialog(counter: Any, server: Any, open_page: Any) -> None:
+    page = open_page(server)
+    counter.record(GRANT)
+    expect(page.locator("#sales li")).to_have_count(1)
+    page.keyboard.press("F2")
+    counter.record({**GRANT, "sale_id": "S-2", "points": 7})
+    expect(page.locator("#sales li")).to_have_count(2)
+    expect(page.locator("[data-sale=S-1]")).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(page.locator("[data-sale=S-2]")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.locator("#void input").nth(2).focus()
+    page.keyboard.press("Space")
+    counter.change(level="offline", code="E400", queue={"pending": 9, "oldest_s": 1, "link": "offline"})
+    expect(page.locator("#devices")).to_contain_text("未送信 9 件")
+    expect(page.locator("#void input").nth(2)).to_be_focused()
+    expect(page.locator("#void input").nth(2)).to_be_checked()
+
+
 def test_nothing_is_missed_while_the_agent_was_away(counter: Any, serve: Any, open_page: Any) -> None:
     with serve(counter) as first:
         address = first.address
@@ -322,7 +344,7 @@ def test_a_notice_makes_room_again_after_a_while(counter: Any, server: Any, brow
 
 
 def test_yesterdays_sales_are_not_counted_with_todays(counter: Any, server: Any, open_page: Any) -> None:
-    counter.record({**GRANT, "sale_id": "old", "at": "2026-11-21T14:05:00+09:00"})
+    counter.record({**GRANT, "sale_id": "old", "at": "2001-01-01T14:05:00+09:00"})
     counter.record({**GRANT, "sale_id": "new"})
     page = open_page(server)
     expect(page.locator("#totals")).to_have_text("1 件・49 ポイント")
@@ -352,6 +374,24 @@ def test_the_page_works_in_a_frame_of_a_page_that_the_settings_name(counter: Any
             page.close()
         outer.shutdown()
         thread.join()
+
+
+def test_what_happened_just_now_while_the_line_was_down_takes_the_stage_and_older_things_do_not(
+    counter: Any, serve: Any, open_page: Any
+) -> None:
+    with serve(counter) as first:
+        address = first.address
+        page = open_page(first)
+    expect(page.locator("body")).to_have_attribute("data-link", "lost")
+    counter.record({**GRANT, "sale_id": "A", "at": "2001-01-01T14:05:00+09:00"})
+    with serve(counter, listen=address):
+        expect(page.locator("#sales li")).to_have_count(1)
+        expect(page.locator("body")).to_have_attribute("data-link", "on")
+        expect(page.locator("#stage")).to_have_attribute("data-kind", "idle")
+    expect(page.locator("body")).to_have_attribute("data-link", "lost")
+    counter.record({**GRANT, "sale_id": "B"})
+    with serve(counter, listen=address):
+        expect(page.locator("#stage")).to_have_attribute("data-kind", "granted")
 
 
 def test_another_journal_starts_the_list_anew(counter: Any, serve: Any, open_page: Any) -> None:
@@ -492,15 +532,15 @@ def states(counter: Any, page: Page) -> Iterator[str]:
     page.locator("#sales button").first.click()
     page.locator("#sale-close").click()
     counter.record({**GRANT, "sale_id": "S-2"})
-    page.locator("#sales button").first.click()
+    page.locator("[data-sale=S-2]").click()
     page.locator("#void .reasons span").nth(1).click()
     yield "the dialog of a sale"
 
 
 @pytest.mark.parametrize(
     "viewport, touch, language",
-    [(REGISTER, False, "ja"), (REGISTER, True, "en"), (WIDE, True, "ja"), (WIDE, False, "en")],
-    ids=["1024-mouse-ja", "1024-touch-en", "1280-touch-ja", "1280-mouse-en"],
+    [(REGISTER, False, "ja"), (REGISTER, True, "en"), (WIDE, True, "ja"), (WIDE, False, "en"), (UPRIGHT, True, "en"), (LARGE, False, "ja")],
+    ids=["1024-mouse-ja", "1024-touch-en", "1280-touch-ja", "1280-mouse-en", "upright-touch-en", "1920-mouse-ja"],
 )
 def test_every_look_meets_wcag_aa_and_fits(counter: Any, server: Any, open_page: Any, viewport: Any, touch: bool, language: str) -> None:
     counter.language = language

@@ -25,9 +25,16 @@ export async function post(path, body, { key = newKey(), onWaiting = () => {} } 
       if (wait === null) return { ok: false, problem: null };
     }
     onWaiting();
-    await new Promise((done) => setTimeout(done, wait));
+    await new Promise((done) => {
+      wakers.push(done);
+      setTimeout(done, wait);
+    });
   }
 }
+
+// The agent is back: whoever waits asks again now.
+const wakers = [];
+export const nudge = () => wakers.splice(0).forEach((wake) => wake());
 
 // A sale outlives the page: after a reload it is sent again under its key, while the same customer can still be at the counter.
 export const FRESH_MS = 120_000;

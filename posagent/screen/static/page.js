@@ -49,6 +49,7 @@ const stream = new Stream({
   live() {
     live = true;
     document.body.dataset.link = "on";
+    ask.nudge();
     resendKept();
     draw();
   },

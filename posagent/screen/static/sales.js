@@ -26,8 +26,15 @@ export function show(shiftKnown) {
   byId("no-sales").textContent = rows.length ? "" : t("no_sales");
   const standing = rows.filter((sale) => !sale.void);
   byId("totals").textContent = rows.length ? t("totals", standing.length, number(standing.reduce((sum, sale) => sum + sale.points, 0))) : "";
+  const drawn = current() + JSON.stringify(rows);
+  if (drawn === lastDrawn) return; // a row that is being pressed, or holds the focus, stays the same element
+  lastDrawn = drawn;
+  const focused = document.activeElement.dataset.sale;
   byId("sales").replaceChildren(...rows.slice(0, 100).map(row));
+  if (focused) byId("sales").querySelector(`[data-sale="${CSS.escape(focused)}"]`)?.focus();
 }
+
+let lastDrawn = "";
 
 // "**** **** 4821" as "*4821": the list is narrow, and the hidden part tells nobody anything.
 const short = (member) => member.replace(/[*＊•●\s-]+/g, "*");
@@ -50,10 +57,12 @@ export function arrows(event) {
 
 let shown = null;
 let key = null;
+let lastFilled = "";
 
 function open(saleId) {
   shown = saleId;
   key = newKey();
+  lastFilled = "";
   fill();
   byId("operator").value = "";
   byId("sale-note").textContent = "";
@@ -68,7 +77,9 @@ function fact(name, value) {
 
 export function fill() {
   const sale = sales.get(shown);
-  if (!sale) return;
+  const filled = current() + JSON.stringify(sale);
+  if (!sale || filled === lastFilled) return; // whoever is choosing a reason keeps place and focus
+  lastFilled = filled;
   byId("sale-title").textContent = t("sale");
   byId("sale-facts").replaceChildren(...fact(t("time"), clock(sale.at)), ...fact(t("member"), sale.member), ...fact(t("amount"), sale.amount && yen(sale.amount)),
     ...fact(t("points"), signed(sale.points) + (sale.void ? `（${t("tag_voided")} ${clock(sale.void.at)}）` : "")));
