@@ -88,6 +88,7 @@ def _backlog(registers: int) -> list[Figure]:
     per_30000 = 1_800_000 / figures["events_per_s"] / 60
     return [
         _figure("G11.backlog.rate", figures["events_per_s"], "events/s", 5_000, "higher", f"60 events each, SQLite, ledger audited{scaled}"),
+        _figure("G11.backlog.cpu", figures["cpu_us_per_event"], "us/event", None, "lower", f"receiver and sender together{scaled}"),
         _figure("G11.backlog.minutes_for_30000", per_30000, "min", 6, "lower", f"1.8 M events at that rate{scaled}"),
     ]
 

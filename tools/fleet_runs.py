@@ -79,16 +79,17 @@ def backlog(registers: int, events: int = 60, restored: int = 0, clones: int = 0
     totals: Counter[str] = Counter()
     latency: list[float] = []
 
-    async def run(app: Any) -> tuple[float, int]:
-        spent = 0.0
+    async def run(app: Any) -> tuple[float, float, int]:
+        spent = cpu = 0.0
         sent = 0
         for start in range(0, registers, at_once):
             group = [Stream(("acme", f"{number // 3:05d}", str(number % 3))) for number in range(start, min(start + at_once, registers))]
             for stream in group:
                 grants(stream, events, rng, max(10, registers * 5), totals)
-            began = time.perf_counter()
+            began, began_cpu = time.perf_counter(), time.process_time()
             await asyncio.gather(*(_drain(app, stream, latency) for stream in group))
             spent += time.perf_counter() - began
+            cpu += time.process_time() - began_cpu
             sent += events * len(group)
             for number, stream in enumerate(group, start):
                 if number < restored:
@@ -101,20 +102,21 @@ def backlog(registers: int, events: int = 60, restored: int = 0, clones: int = 0
                     _more(stream, rng, totals)
                     await _drain(app, twin, latency)
                 await _drain(app, stream, latency)
-        return spent, sent
+        return spent, cpu, sent
 
     with tempfile.TemporaryDirectory() as directory:
         app = make_app(database or f"sqlite:///{directory}/receiver.db", Settings(signed=False, most_waiting=10_000))
         receiver: Receiver = app.state.receiver
         try:
-            spent, sent = asyncio.run(run(app))
+            spent, cpu, sent = asyncio.run(run(app))
             report = prove(receiver, totals)
         finally:
             receiver.close()
         latency.sort()
         return {
             "registers": registers, "events": report.events, "streams": report.streams, "seconds": round(spent, 1),
-            "events_per_s": round(sent / spent), "batch_p50_ms": round(latency[len(latency) // 2] * 1000, 2),
+            "events_per_s": round(sent / spent), "cpu_us_per_event": round(cpu * 1e6 / sent, 1),
+            "batch_p50_ms": round(latency[len(latency) // 2] * 1000, 2),
             "batch_p99_ms": round(latency[len(latency) * 99 // 100] * 1000, 2),
         }  # fmt: skip
 

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 from posagent.cloud.office import Case, LedgerRow, RegisterRow
 
 SILENT_MS = 60 * 60 * 1000  # four missed heartbeats
+MOST_ROWS = 1_000
 SECURITY = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -50,12 +51,22 @@ def _page(title: str, company: str, here: str, main: str) -> str:
     )
 
 
-def stores(company: str, rows: Sequence[RegisterRow], now_ms: int) -> str:
-    """Every register with its last contact and its backlog."""
+def stores(company: str, rows: Sequence[RegisterRow], now_ms: int, store: str = "") -> str:
+    """Registers with their last contact and backlog, those of one store where one is named; at most MOST_ROWS of them."""
+    hidden = f'<input type="hidden" name="tenant" value="{escape(company)}">' if company else ""
+    form = (
+        f'<form class="ask" action="/office">{hidden}<label>店舗 Store <input name="store" value="{escape(store)}" maxlength="64"></label>'
+        "<button>表示 Show</button></form>"
+    )
+    rows = [row for row in rows if not store or store in (row.store, row.store_name)]
     if not rows:
-        return _page("店舗とレジ Stores and registers", company, "/office", _empty("まだ受信がありません。 Nothing was received yet."))
+        return _page("店舗とレジ Stores and registers", company, "/office", form + _empty("まだ受信がありません。 Nothing was received yet."))
+    silent_count = sum(now_ms - row.last_seen_ms > SILENT_MS for row in rows)
+    summary = f"レジ Registers {len(rows):,} · 1時間以上接続なし Silent for an hour {silent_count:,}"
+    if len(rows) > MOST_ROWS:
+        summary += f" · 先頭 first {MOST_ROWS:,}"
     body = []
-    for row in rows:
+    for row in rows[:MOST_ROWS]:
         silent = now_ms - row.last_seen_ms > SILENT_MS
         marks = []
         if row.revoked:
@@ -81,7 +92,7 @@ def stores(company: str, rows: Sequence[RegisterRow], now_ms: int) -> str:
         body.append(f'<tr class="{"silent" if silent else "fresh"}">' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     heads = ("ブランド Brand", "店舗 Store", "レジ Register", "最終接続 Last contact", "最終取引 Last event", "未送信 Backlog", "受信 Received",
              "要確認 To decide", "")  # fmt: skip
-    return _page("店舗とレジ Stores and registers", company, "/office", _table(heads, body))
+    return _page("店舗とレジ Stores and registers", company, "/office", f"{form}<p>{escape(summary)}</p>" + _table(heads, body))
 
 
 def members(company: str, token: str, balances: Mapping[str, int], rows: Sequence[LedgerRow], now_ms: int) -> str:

@@ -100,8 +100,10 @@ def _page(receiver: Receiver, request: Request, make: Callable[[str], str]) -> R
 
 
 def _stores_page(receiver: Receiver, request: Request, _path: Mapping[str, str]) -> Response:
+    store = office_api.query(request).get("store", "").strip()[:64]
+
     def make(company: str) -> str:
-        return pages.stores(company, receiver.engine.read(lambda work: office.registers(work, company)), request.now_ms)
+        return pages.stores(company, receiver.engine.read(lambda work: office.registers(work, company)), request.now_ms, store)
 
     return _page(receiver, request, make)
 

@@ -95,6 +95,9 @@ def test_stores_show_last_contact_and_backlog(cloud, register):
     page = cloud.call("GET", "/office").body.decode()
     assert 'class="silent"' in page
     assert "2時間前" in page
+    assert "Registers 1 " in page
+    assert "Shibuya" in cloud.call("GET", "/office?store=Shibuya").body.decode()
+    assert "Nothing was received" in cloud.call("GET", "/office?store=none").body.decode()
 
 
 def test_pages_escape_what_registers_say(cloud):
