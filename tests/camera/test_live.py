@@ -150,10 +150,9 @@ def test_bars_that_are_no_ean_are_never_matched(seed: int) -> None:
 
 @pytest.mark.slow
 def test_the_figures_of_the_camera_hold() -> None:
-    figures = {(one["bench"], one.get("engine", "")): one for one in measure(3)}
-    assert figures["camera phone screens 720", "ours"]["reads"] >= 0.92 * figures["camera phone screens 720", "ours"]["pictures"]
-    assert figures["camera phone screens 480", "ours"]["reads"] >= 0.87 * figures["camera phone screens 480", "ours"]["pictures"]
-    assert figures["camera bursts with rules", ""]["wrong_members"] == 0
-    assert figures["camera frames without a code", ""]["accepted"] == 0
-    sequences = figures["camera time to scan", ""]
-    assert sequences["scanned"] >= 0.98 * sequences["sequences"]
+    figures = {row["name"]: row["value"] for row in measure(3)}
+    assert figures["camera reads 720"] >= 92
+    assert figures["camera reads 480"] >= 87
+    assert figures["camera wrong members in bursts"] == 0
+    assert figures["camera codes accepted where none is"] == 0
+    assert figures["camera sequences scanned"] >= 98
