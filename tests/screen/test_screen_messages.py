@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -46,3 +47,11 @@ def test_a_hostile_value_is_shortened_and_cannot_name_anything_of_ours() -> None
     assert said.title.startswith("{0.__class__} [31m")
     assert "\x1b" not in said.title
     assert len(said.title) < 90
+
+
+def test_every_code_that_our_source_mentions_has_words() -> None:
+    root = Path(__file__).parents[2]
+    sources = [path for package in ("posagent", "drivers", "offline_queue") for path in (root / package).rglob("*.py")]
+    assert len(sources) > 20
+    mentioned = {code: path.name for path in sources for code in re.findall(r'"(E[1-79]\d\d)"', path.read_text("utf-8"))}
+    assert {code: name for code, name in mentioned.items() if code not in CATALOGUE} == {}

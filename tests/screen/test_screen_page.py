@@ -192,6 +192,20 @@ def test_a_silent_device_is_never_shown_as_well(counter: Any, server: Any, open_
     expect(chip).to_have_attribute("data-level", "action")
 
 
+def test_a_working_device_that_wants_something_soon_is_amber_and_one_without_status_is_not_called_well(
+    counter: Any, server: Any, open_page: Any
+) -> None:
+    page = open_page(server)
+    counter.state["devices"][0].update(state="unknown")
+    counter.state["devices"][1].update(code="E201")
+    counter.wake()
+    chips = page.locator("#devices li")
+    expect(chips.nth(1)).to_contain_text("ロール紙が残りわずか")
+    expect(chips.nth(1)).to_have_attribute("data-level", "offline")
+    expect(chips.nth(0)).to_contain_text("状態不明")
+    expect(chips.nth(0)).to_have_attribute("data-level", "offline")
+
+
 def test_did_it_come_out_is_asked_and_answered(counter: Any, server: Any, open_page: Any, picture: bytes) -> None:
     counter.slip = picture
     counter.change(questions=QUESTION)

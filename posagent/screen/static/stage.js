@@ -100,7 +100,9 @@ export function said(shown) {
 export function showDevices(status) {
   const rows = status.devices.map((device) => {
     const state = device.stale && device.as_of !== null ? t("stale", age(device.as_of)) : device.message ? device.message[current()].title : t(device.state);
-    const level = device.state === "ready" && !device.stale && !device.code ? "ok" : device.state === "opening" || device.state === "unknown" ? "offline" : "action";
+    const works = device.state === "ready" && !device.stale;
+    const soon = works || (!device.stale && (device.state === "opening" || device.state === "unknown")); // amber: paper near its end, not yet there
+    const level = works && !device.code ? "ok" : soon ? "offline" : "action";
     return chip(level, t(device.kind), state, device.code, `${device.name} (${device.driver})`);
   });
   const { pending, oldest_s: oldest, link } = status.queue;
