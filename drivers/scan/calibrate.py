@@ -9,13 +9,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median_low
 from typing import Any, Literal
 
 from drivers.scan.assembler import MS
 from drivers.scan.content import Content
 from drivers.scan.keymaps import ALTS, CTRLS, KEYPAD, LAYOUTS, SHIFTS, Layout
-from drivers.scan.wedge_keys import EV_KEY, EVENT, WedgeKeys, WedgeSettings
+from drivers.scan.wedge_keys import EV_KEY, EVENT, WedgeKeys, WedgeSettings, middle
 from posagent.ports import Scan
 
 TEXT = "A@:[]_=+*\"'&(^~\\-/.9"
@@ -43,7 +42,7 @@ def judge(events: bytes) -> Calibration:
     typing = [at for code, at in presses if code not in SHIFTS | CTRLS | ALTS]
     if len(typing) < len(TEXT):
         return Calibration({}, problems=(f"only {len(typing)} keys came; scan the calibration code once, without touching a keyboard",))
-    gap_ms = median_low([later - earlier for earlier, later in pairwise(typing)]) // MS
+    gap_ms = middle([later - earlier for earlier, later in pairwise(typing)]) // MS
     keypad = any(code in KEYPAD for code, _ in presses)
     alt_codes = any(code in ALTS for code, _ in presses)
     seen: dict[Layout, str] = {}

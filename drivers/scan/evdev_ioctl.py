@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import struct
+from array import array
 from dataclasses import dataclass
 
 EVIOCGRAB = 0x40044590
@@ -54,9 +54,10 @@ def use_monotonic_clock(descriptor: int) -> bool:
 
 def keys_only(descriptor: int) -> bool:
     """Lets only EV_SYN and EV_KEY into our buffer: 64 events hold 16 characters instead of 10. False on kernels before 4.4."""
-    bitmap = ctypes.create_string_buffer(bytes([1 << _EV_SYN | 1 << _EV_KEY]) + bytes(7))
+    bitmap = array("B", [1 << _EV_SYN | 1 << _EV_KEY, 0, 0, 0, 0, 0, 0, 0])
+    address, size = bitmap.buffer_info()
     try:
-        fcntl.ioctl(descriptor, EVIOCSMASK, struct.pack("<IIQ", _EV_SYN, len(bitmap.raw), ctypes.addressof(bitmap)))
+        fcntl.ioctl(descriptor, EVIOCSMASK, struct.pack("<IIQ", _EV_SYN, size, address))
     except OSError:
         return False
     return True

@@ -14,7 +14,7 @@ from drivers.scan.hid_descriptor import Layout, is_scanner, layouts
 from drivers.scan.hidpos_reports import HIDPOS_CONTROLS, HidPosReports
 from drivers.scan.holders import held_by
 from drivers.scan.options import DRESSING, content_of
-from drivers.scan.sysfs import Node, nodes
+from drivers.scan.sysfs import Node, nodes, usb_devices
 from drivers.scan.usb_table import mode_name, recognise
 from posagent.errors import DeviceError
 from posagent.ports import Driver, Found, Option, Options, Scan
@@ -81,18 +81,20 @@ def report_descriptor(descriptor: int) -> bytes:
 
 def find() -> Iterable[Found]:
     """HID POS scanners, told by their report descriptors in /sys, and known scanners in a mode that nobody can read; nothing is opened."""
+    told = set()
     for node in nodes("hidraw"):
         known = recognise(node.vendor, node.product)
         if is_scanner(_descriptor_in_sys(node)):
+            told.add(node.port)
             maker = known.title if known else node.name or node.path.name
             yield Found(
                 "hidpos", "scanner", f"{maker} ({mode_name('hid-pos')})", str(node.path), node.selector, held_by(str(node.path)),
                 settings={"driver": "hidpos", "device": node.selector},
             )
-        elif known and known.advice:
-            yield Found(
-                "hidpos", "scanner", f"{known.title} ({mode_name(known.mode)})", str(node.path), node.selector, note=known.advice
-            )
+    for device in usb_devices():
+        known = recognise(device.vendor, device.product)
+        if known and known.advice and device.port not in told:
+            yield Found("hidpos", "scanner", f"{known.title} ({mode_name(known.mode)})", str(device.path), device.selector, note=known.advice)
 
 
 def _descriptor_in_sys(node: Node) -> bytes:

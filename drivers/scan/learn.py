@@ -7,7 +7,6 @@ import select
 import time
 from collections.abc import Callable
 from itertools import pairwise
-from statistics import median_low
 
 from drivers.scan.assembler import MS
 from drivers.scan.device_nodes import open_node
@@ -15,7 +14,7 @@ from drivers.scan.evdev import find, keyboards
 from drivers.scan.evdev_ioctl import use_monotonic_clock
 from drivers.scan.keymaps import ALTS, CTRLS, ENTER, KPENTER, SHIFTS, TAB
 from drivers.scan.sysfs import Node
-from drivers.scan.wedge_keys import EV_KEY, EVENT
+from drivers.scan.wedge_keys import EV_KEY, EVENT, middle
 from posagent.errors import DeviceError, DeviceMissing, DeviceTimeout
 from posagent.ports import Found
 
@@ -45,7 +44,7 @@ class Burst:
             if code in {ENTER, KPENTER, TAB}:
                 gaps = [later - earlier for earlier, later in pairwise(self._times)]
                 self.events = (self.events + events)[-1_000_000:]
-                return len(self._times) >= _MIN_KEYS and median_low(gaps) <= _SCANNER_GAP_NS
+                return len(self._times) >= _MIN_KEYS and middle(gaps) <= _SCANNER_GAP_NS
         self.events = (self.events + events)[-1_000_000:]
         return False
 

@@ -84,6 +84,17 @@ def nodes(subsystem: str, folder: str = "") -> Iterator[Node]:
         yield _node(node, real, links.get(node, ()))
 
 
+def usb_devices() -> Iterator[Node]:
+    """Every USB device, whether or not a driver made a node for it; ``path`` is its directory in /sys/bus/usb/devices."""
+    try:
+        entries = sorted((SYS / "bus/usb/devices").iterdir())
+    except OSError:
+        return
+    for entry in entries:
+        if ":" not in entry.name and (entry / "idVendor").is_file():
+            yield _node(entry, entry.resolve(), ())
+
+
 def read(path: Path) -> str:
     """One attribute; empty when it is not there or the device vanished."""
     try:

@@ -7,9 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import median_low
 from struct import Struct
 from typing import Literal
 
@@ -43,6 +42,11 @@ class WedgeSettings:
     typing: bool = False  # accept what is typed by hand
     double_read_ms: int = 1000
     content: Content = WEDGE_CONTENT
+
+
+def middle(numbers: Sequence[int]) -> int:
+    """The lower median. (`statistics` would bring decimal and fractions into the reader process.)"""
+    return sorted(numbers)[(len(numbers) - 1) // 2]
 
 
 class WedgeKeys:
@@ -174,7 +178,7 @@ class WedgeKeys:
         if byte == _LF and self._fresh:
             return []  # the second half of CR LF
         self._fresh = False
-        by_hand = not self._settings.typing and len(self._gaps) >= _HAND_KEYS - 1 and median_low(self._gaps) > _HAND_GAP_NS
+        by_hand = not self._settings.typing and len(self._gaps) >= _HAND_KEYS - 1 and middle(self._gaps) > _HAND_GAP_NS
         scans = self._assembler.damage(TYPED, at_ns) if by_hand else []
         scans += self._assembler.feed(bytes([byte]), at_ns)
         if bytes([byte]) in TERMINATORS[self._settings.terminator]:

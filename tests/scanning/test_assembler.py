@@ -187,7 +187,7 @@ def test_damage_in_front_of_a_scan_belongs_to_it() -> None:
     assert told(made.feed(b"901234567894\r", 10_001 * MS)) == ["corrupt: a bad byte"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.text("0123456789ABC-", min_size=3, max_size=40), max_size=8), st.sampled_from([b"\r", b"\n", b"\r\n", b"\t"]), st.integers())
 def test_scans_come_out_whole_however_the_stream_is_cut(codes: list[str], end: bytes, seed: int) -> None:
     chance, made, got = random.Random(seed), assembler(), []
@@ -199,7 +199,7 @@ def test_scans_come_out_whole_however_the_stream_is_cut(codes: list[str], end: b
     assert told(got) == codes
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.binary(max_size=80), max_size=20), st.sampled_from(["line", "frames", "bcc", "ssi"]))
 def test_noise_never_raises_and_never_carries_a_control_character(chunks: list[bytes], kind: str) -> None:
     splitter = {
@@ -312,6 +312,7 @@ def test_a_damaged_packet_that_never_comes_again_is_a_corrupt_scan() -> None:
 # ---------------------------------------------------------------- parity marks
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.one_of(st.none(), st.integers(0, 255)), max_size=40), st.integers())
 def test_marked_bytes_are_found_however_the_stream_is_cut(line: list[int | None], seed: int) -> None:
     stream = b"".join(b"\xff\x00\x55" if byte is None else b"\xff\xff" if byte == 255 else bytes([byte]) for byte in line)

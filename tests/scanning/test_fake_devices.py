@@ -32,3 +32,29 @@ def test_on_fake_devices(scenario: str) -> None:
     )  # fmt: skip
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert ran.stdout.endswith("ok\n")
+
+
+@pytest.mark.skipif(
+    not Path("/dev/uinput").exists(),
+    reason="NOT PROVEN HERE: no /dev/uinput, so a real kernel's 64-event buffer, event mask and event clock are modelled, not run",
+)
+def test_a_real_kernel_drops_events_and_the_scan_is_told_corrupt() -> None:
+    """Runs where uinput is (the lab's virtual machine): a keyboard of our own, read late on purpose, then in time."""
+    sys.path.insert(0, str(BED))
+    from uinput_keyboard import Keyboard
+
+    from drivers.scan.evdev_ioctl import held_keys, keys_only, use_monotonic_clock
+    from drivers.scan.wedge_keys import WedgeKeys, WedgeSettings
+
+    with Keyboard("posagent test scanner") as keyboard:
+        descriptor = os.open(keyboard.node, os.O_RDONLY | os.O_NONBLOCK)
+        assert keys_only(descriptor)
+        assert use_monotonic_clock(descriptor)
+        keys = WedgeKeys(WedgeSettings(), lambda: held_keys(descriptor))
+        keyboard.type("49012345678944901234567894\n")  # 27 keys are 108 events: the buffer holds 64
+        late = keys.feed(os.read(descriptor, 1 << 16), 0)
+        keyboard.type("4901234567894\n")
+        in_time = keys.feed(os.read(descriptor, 1 << 16), 0)
+        os.close(descriptor)
+    assert [scan.quality for scan in late] == ["corrupt"]
+    assert [scan.text for scan in in_time] == ["4901234567894"]
