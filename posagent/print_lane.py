@@ -31,6 +31,7 @@ REOPEN_S = 1.0
 SLICE_S = 1.0  # a waiting attempt is looked at so often
 PRINT_S = 8.0  # first call of an attempt, with everything that is asked before it
 STATUS_S = 1.0
+MOST_COPIES = 3  # a slip that cannot be proved so often is a case for a person, and for a technician
 _RECENT = 50
 
 
@@ -213,7 +214,7 @@ class SlipSpool:
 
     def _give_up(self, job: Job, slip: Slip, outcome: Outcome) -> None:
         """Nobody can prove anything any more."""
-        if self._ambiguous == "reprint_marked" and not outcome.reason.startswith("foreign"):
+        if self._ambiguous == "reprint_marked" and not outcome.reason.startswith("foreign") and job.copy < MOST_COPIES:
             copy = to_json(reissued(slip, _REPRINT_WORDS[slip.lang]))
             self._lane.reprint(job, copy, outcome.reason, "posagent", self._events(job, outcome))
         else:

@@ -93,7 +93,7 @@ def _add(line: Line, paper: Paper, items: list[Item], warnings: list[str]) -> No
                 items.extend(_text(Text(value, align="center"), paper.columns))
         case QR(value, caption):
             items.append(_qr(value, paper))
-            if caption:
+            if clean(caption):
                 items.extend(_text(Text(caption, align="center"), paper.columns))
         case Image(width=dots):
             if dots > paper.width_dots:

@@ -35,7 +35,7 @@ def _wrapped(text: str, cells: int) -> list[str]:
     lines = []
     while width(text) > cells:
         fits = _fitting(text, cells)
-        cut = fits if text[fits] == " " else _cut(text, fits, cells)
+        cut = fits if text[fits] == " " and _decent(text, fits) else _cut(text, fits, cells)
         lines.append(text[:cut].rstrip(" "))
         text = text[cut:].lstrip(" ")
     return [*lines, text] if text or not lines else lines
@@ -80,6 +80,8 @@ def _leaves_a_stump(text: str, cut: int, fits: int, cells: int) -> bool:
 def _decent(text: str, cut: int) -> bool:
     """Whether the marks allow it, whatever becomes of words."""
     before, after = text[cut - 1], text[cut]
+    if before == " " or after == " ":  # spaces at the break go: what will really stand at the end and at the start
+        before, after = (text[:cut].rstrip(" ") or " ")[-1], (text[cut:].lstrip(" ") or " ")[0]
     return after not in NOT_FIRST and before not in NOT_LAST and CELLS[after] > 0 and not (before == after and before in "…‥―—")
 
 

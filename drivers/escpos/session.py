@@ -87,9 +87,11 @@ class Session:
 
     def held(self) -> str:
         """Why nothing can be printed now; "offline" when it does not say. A printer that never answered is taken as it is."""
-        if not self.dialect.asks or self._real_time is False:
+        if not self.dialect.asks or (self._real_time is False and not self.capabilities.tier):
             self.talk.hear(time.monotonic())
             return (self.talk.automatic or self._port_status()).holds
+        if self._real_time is False and self.talk.automatic is not None and self.talk.automatic.holds:
+            self.talk.send(b"\x1da\xff", self.soon())  # that may be old: have it said again
         found = self.ask()
         if found is not None:
             if found.cutter_error:  # DLE ENQ 1: once what was stuck is out, printing resumes where it stopped; harmless before
@@ -98,8 +100,8 @@ class Session:
         automatic = self.talk.automatic
         if automatic is not None and automatic.holds:
             return automatic.holds
-        if self._real_time is None and not self.expected_tier and not self.talk.time_is_up():
-            self._real_time = False  # asked on a fresh line, and silent: it does not speak this
+        if self._real_time is not True and not self.talk.time_is_up() and (self._probed or not self.expected_tier):
+            self._real_time = False  # it does not speak this
             return ""
         return "offline"
 
@@ -120,7 +122,7 @@ class Session:
             if self.talk.time_is_up() or (self.expected_tier and not found.tier):
                 return False
             self.capabilities = found
-            self._real_time = real_time
+            self._real_time = self._real_time or real_time
             self._probed = True
         return True
 

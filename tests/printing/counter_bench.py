@@ -19,7 +19,7 @@ from virtual_counter.tcp import PrinterServer, serve_tcp
 SPEED = 100
 """Virtual printers live so many times as fast as real ones."""
 QUICK = Patience(answer_s=0.06, rows_per_s=20_000, proof_extra_s=0.25, alive_s=0.06, settle_s=0.08, idle_s=0.12)
-DIALECT_OF = {"t1-gb18030": "clone", "t0-58": "clone58", "t1-seiko": "seiko", "t3-80-180dpi": "epson180", "t0-80": "clone58"}
+DIALECT_OF = {"t1-gb18030": "clone", "t0-58": "clone58", "t1-seiko": "seiko", "t3-80-180dpi": "epson180"}
 
 
 def small_coupon(number: int = 1, **changes: object) -> Slip:
@@ -41,6 +41,8 @@ class Counter:
     def open(self) -> EscposPrinter:
         """A driver on a new connection. Raises DeviceError."""
         dialect = DIALECTS[DIALECT_OF.get(self.profile.name, "epson")]
+        if not self.profile.status:
+            dialect = replace(dialect, asks=False)
         shape = replace(dialect.wide, width_dots=self.profile.width_dots, dpi=self.profile.dpi)
         link = open_tcp("front printer", *self.server.address, 0.5)
         return EscposPrinter("front printer", link, dialect, shape, patience=self.patience)
