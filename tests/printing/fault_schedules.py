@@ -101,6 +101,7 @@ class Watched:
 
     def __init__(self, inner: EscposPrinter, verdict: Verdict, kill_at: list[int], kill_commit: list[str]) -> None:
         self._inner, self._verdict, self._kill_commit = inner, verdict, kill_commit
+        self._commits_s = 0.0  # the journal's time, not the driver's
         link = inner._talk.link
         write = link.write
 
@@ -127,7 +128,9 @@ class Watched:
             if self._kill_commit == ["before"]:
                 self._kill_commit.clear()
                 raise Killed
+            begun = time.monotonic()
             sending(evidence)
+            self._commits_s += time.monotonic() - begun
             if self._kill_commit:
                 self._kill_commit.clear()
                 raise Killed
@@ -141,7 +144,7 @@ class Watched:
         self._inner.close()
 
     def _timed(self, what: str, timeout_s: float, call: Callable[[], T]) -> T:
-        begun = time.monotonic()
+        begun, self._commits_s = time.monotonic(), 0.0
         STALLS.look()
         try:
             result = call()
@@ -149,7 +152,7 @@ class Watched:
             self._verdict.story.append(f"{what}: {type(lost).__name__} {lost}")
             raise
         finally:
-            if (took := time.monotonic() - begun) > timeout_s + GRACE_S + STALLS.since(begun):
+            if (took := time.monotonic() - begun) > timeout_s + GRACE_S + STALLS.since(begun) + self._commits_s:
                 self._verdict.late_calls.append(f"{what} took {took:.2f} s of {timeout_s}")
         self._verdict.story.append(f"{what}: {result}")
         return result
