@@ -106,7 +106,7 @@ async def _body(web: WebRequest, most_bytes: int) -> bytes | None:
 
 def _target_uri(receiver: Receiver, web: WebRequest) -> str:
     """What the register signed: as it saw the receiver, which behind a proxy is not as we see ourselves."""
-    front = receiver.settings.public_url.rstrip("/") or f"{web.url.scheme}://{web.headers.get('host', '')}"
+    front = receiver.settings.public_url.rstrip("/") or f"{web.scope['scheme']}://{web.headers.get('host', '')}"
     raw: bytes = web.scope.get("raw_path") or quote(web.scope["path"]).encode()
     query: bytes = web.scope["query_string"]
     return front + raw.decode("latin-1") + (f"?{query.decode('latin-1')}" if query else "")

@@ -82,7 +82,7 @@ class EmbeddedReceiver:
             listener.close()
             raise
         self.receiver = app.state.receiver
-        server = _Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none", timeout_graceful_shutdown=2))
+        server = _Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none", proxy_headers=False, timeout_graceful_shutdown=2))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="receiver", daemon=True)
         thread.start()
         self._server, self._thread = server, thread

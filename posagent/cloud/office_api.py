@@ -1,12 +1,13 @@
 """Owns head office's requests: who may make them, and the JSON that tools use. People use `posagent.cloud.pages` on the same functions.
 
-Without tokens only this machine may ask (the address of the peer and the Host header both say so, against DNS rebinding). With tokens each
-company has its own; it sees and decides nothing of another company.
+Without tokens only this machine may ask: the address of the peer and the Host header both say so (against DNS rebinding), and no proxy stands
+in between (behind one everybody has its address). With tokens each company has its own; it sees and decides nothing of another company.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from hmac import compare_digest
 from http.cookies import CookieError, SimpleCookie
@@ -27,7 +28,8 @@ from posagent.cloud.reception import Request
 from posagent.errors import ProgramError
 
 COOKIE = "posagent_office"
-_LOCAL = {"127.0.0.1", "localhost", "::1"}
+_LOCAL = {"127.0.0.1", "localhost", "::1", "[::1]"}
+_PROXY_HEADERS = frozenset({"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"})
 NOT_FOUND = PROBLEMS + "not-found"
 
 
@@ -35,8 +37,9 @@ def allowed(receiver: Receiver, request: Request, fields: Mapping[str, str]) -> 
     """The company that the asker may see; "" for all (this machine, no tokens); None: nobody that we know."""
     tokens = receiver.settings.office_tokens
     if not tokens:
-        host = urlsplit(f"//{fields.get('host', '')}").hostname
-        return "" if request.peer in _LOCAL and host in _LOCAL else None
+        host = re.sub(r":[0-9]{1,5}$", "", fields.get("host", ""))
+        proxied = receiver.settings.public_url or not _PROXY_HEADERS.isdisjoint(fields)
+        return "" if request.peer in _LOCAL and host in _LOCAL and not proxied else None
     shown = fields.get("authorization", "").removeprefix("Bearer ").strip() or _cookie(fields)
     for tenant, token in tokens.items():
         if token and compare_digest(shown.encode(), token.encode()):
@@ -47,7 +50,15 @@ def allowed(receiver: Receiver, request: Request, fields: Mapping[str, str]) -> 
 def from_own_page(fields: Mapping[str, str]) -> bool:
     """Whether a change may come from a page: browsers say where a form stood; programs say nothing."""
     origin = fields.get("origin")
-    return origin is None or urlsplit(origin).netloc == fields.get("host", "")
+    return origin is None or _network_part(origin) == fields.get("host", "")
+
+
+def _network_part(url: str) -> str:
+    """HOST:PORT of an address; empty where it is none."""
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return ""
 
 
 def office_company(receiver: Receiver, request: Request) -> str:
@@ -76,8 +87,16 @@ def request_fields(request: Request) -> dict[str, str]:
 
 
 def query(request: Request) -> dict[str, str]:
-    """The last value of every query parameter."""
-    return {name: values[-1] for name, values in parse_qs(urlsplit(request.target_uri).query, max_num_fields=20).items()}
+    """The last value of every query parameter. Raises Refusal."""
+    return parameters(request.target_uri.partition("?")[2])
+
+
+def parameters(text: str) -> dict[str, str]:
+    """The last value of every parameter of a query or a form. Raises Refusal."""
+    try:
+        return {name: values[-1] for name, values in parse_qs(text, keep_blank_values=True, max_num_fields=20).items()}
+    except ValueError:
+        raise Refusal(Problem(FRAMING, "at most 20 parameters are understood", status=400)) from None
 
 
 def json_body(request: Request) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Literal
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
@@ -153,8 +153,7 @@ def _login_form(receiver: Receiver, request: Request, _path: Mapping[str, str]) 
 
 
 def _form(request: Request) -> dict[str, str]:
-    text = request.payload.decode("utf-8", "replace")
-    return {name: values[-1] for name, values in parse_qs(text, keep_blank_values=True, max_num_fields=20).items()}
+    return office_api.parameters(request.payload.decode("utf-8", "replace"))
 
 
 def _style(_receiver: Receiver, _request: Request, _path: Mapping[str, str]) -> Response:

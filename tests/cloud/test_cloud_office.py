@@ -123,6 +123,22 @@ def test_without_tokens_only_this_machine_is_head_office(cloud, register):
     assert cloud.call("GET", "/v1/stores", [("Origin", "http://evil.example")]).status == 200  # reading changes nothing
     evil = [("Origin", "http://evil.example"), ("Content-Type", "application/x-www-form-urlencoded")]
     assert cloud.call("POST", "/office/conflicts/x:1/decide", evil, b"decision=apply&by=me").status == 403
+    assert cloud.call("GET", "/office", [("X-Forwarded-For", "10.0.0.7")]).status == 403
+    cloud.restart(Settings(signed=False, public_url="https://points.example.jp"))
+    assert cloud.call("GET", "/office").status == 403  # a proxy on this machine makes everybody look local
+
+
+@pytest.mark.parametrize("target", ["/office", "/v1/stores", "/office/members", "/office/login", "/health"])
+def test_nonsense_around_a_request_never_breaks_the_receiver(sqlite_cloud, target):
+    many = "&".join(f"a{number}=1" for number in range(50))
+    for query, headers in (
+        (many, []), ("tenant=%00%ff%f0", []), ("token=" + "%41" * 500, []), ("", [("Origin", "http://[")]), ("", [("Cookie", "\x01=;;;=")]),
+        ("", [("Authorization", "Bearer \xff")]), ("tenant=" + "x" * 3000, []), ("store=%F0%9F%8D%A3&token=%F0%9F%8D%A3", []),
+    ):  # fmt: skip
+        for method in ("GET", "POST", "PUT"):
+            assert sqlite_cloud.call(method, f"{target}?{query}", headers, b"by=%00&token=%ff&" + many.encode()).status < 500
+    sqlite_cloud.restart(Settings(signed=False, office_tokens={"acme": "a" * 20}))
+    assert sqlite_cloud.call("GET", "/v1/stores", [("Authorization", "Bearer \xff")]).status == 403
 
 
 def test_each_company_has_its_own_token_and_sees_nothing_of_the_other(cloud):
