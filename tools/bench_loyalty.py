@@ -8,13 +8,14 @@ import statistics
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
-from time import perf_counter_ns
+from tempfile import TemporaryDirectory
+from time import perf_counter_ns, process_time_ns
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from posagent.cli.program_sales import replay_csv
 from posagent.loyalty import Line, Member, Program, Register, Sale, quote, read_program
-from posagent.loyalty.replay import replay
 
 ROOT = Path(__file__).resolve().parents[1]
 SALES = 20_000
@@ -53,24 +54,31 @@ def quote_ms() -> float:
 
 
 def replay_seconds(sales: int) -> float:
-    """Seconds to replay a number of sales (1 to 8 lines) by the example supermarket, the records already built one by one."""
+    """Seconds to replay a CSV file of sales (1 to 8 lines each) by the example supermarket, as `posagent program replay` does."""
     program, problems = read_program((ROOT / "config/programs/supermarket-rate.toml").read_text(encoding="utf-8"))
     assert not problems
-    start = perf_counter_ns()
-    done = replay(program, Register("midori", "market", tax_rounding="floor"), _sales(sales))
-    assert done.sales == sales
-    return (perf_counter_ns() - start) / 1e9
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "sales.csv"
+        _write_sales(file, sales)
+        start = process_time_ns()  # other work on the machine does not count
+        done = replay_csv(program, Register("midori", "market"), str(file))
+        seconds = (process_time_ns() - start) / 1e9
+    assert (done.sales, done.rejected) == (sales, 0)
+    return seconds
 
 
-def _sales(count: int) -> Any:
+def _write_sales(file: Path, count: int) -> None:
     chance = random.Random(4)
     first = datetime.fromisoformat("2026-06-01T09:00:00+09:00")
-    categories = ("own-brand", "fish", "meat", "vegetable", "tobacco", "*")
+    categories, ranks = ("own-brand", "fish", "meat", "vegetable", "tobacco", ""), ("green", "gold", "platinum")
+    rows = ["sale_id,at,amount,member,rank,category,tax"]
     for number in range(count):
-        prices = [chance.randrange(98, 1980) for _ in range(chance.randrange(1, 9))]
-        rows = tuple(Line(price, chance.choice(categories), chance.choice((800, 1000))) for price in prices)
-        sale = Sale(f"s{number}", first + timedelta(seconds=number), rows)
-        yield sale, Member(f"m{chance.randrange(2000)}", rank=chance.choice(("green", "gold", "platinum"))) if number % 3 else None
+        at = (first + timedelta(seconds=number)).isoformat()
+        member = f"m{chance.randrange(2000)},{chance.choice(ranks)}" if number % 3 else ","
+        lines = range(chance.randrange(1, 9))
+        head = f"s{number},{at}"
+        rows += [f"{head},{chance.randrange(98, 1980)},{member},{chance.choice(categories)},{chance.choice((800, 1000))}" for _ in lines]
+    file.write_text("\n".join(rows), encoding="utf-8")
 
 
 def measure() -> list[dict[str, Any]]:
@@ -91,7 +99,7 @@ def measure() -> list[dict[str, Any]]:
             "unit": "s",
             "goal": 180,
             "better": "lower",
-            "how": f"{SALES:,} sales of 1 to 8 lines on one core, scaled by {1_000_000 // SALES}",
+            "how": f"a CSV of {SALES:,} sales of 1 to 8 lines, CPU time of one core, scaled by {1_000_000 // SALES}",
         },
     ]
 

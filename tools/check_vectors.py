@@ -33,7 +33,7 @@ from posagent.loyalty.days import (
 )
 from posagent.loyalty.ledger import Ledger
 from posagent.loyalty.masking import mask
-from posagent.loyalty.numbers import MAX_AMOUNT, OutOfRange, allocate, not_negative, tax_inside
+from posagent.loyalty.numbers import MAX_AMOUNT, OutOfRange, allocate, not_negative, parse_rate, show_rate, tax_inside
 from posagent.loyalty.offline import OPERATIONS, Operation, Situation, offline_allows
 from posagent.loyalty.program import read_table
 from posagent.loyalty.ranks import rank_of
@@ -64,7 +64,10 @@ def program_of(given: Given, on: str = "sale") -> Program:
     for number, rule in enumerate(rules, 1):
         rule["id"] = rule.get("id", f"earn-{number}")
         rule["account"] = rule.get("account", "points")
+        _text_forms(rule)
     boosts = [{"id": f"boost-{number}", **boost} for number, boost in enumerate(_list(given.get("boost", [])), 1)]
+    for boost in boosts:
+        _text_forms(boost)
     coupons = [_coupon_rule(dict(coupon)) for coupon in given.get("coupons", [])]
     basis = dict(given.get("basis", {}))
     for key in ("tax", "exclude", "reduced_by"):
@@ -100,6 +103,20 @@ def program_of(given: Given, on: str = "sale") -> Program:
     return program
 
 
+def _text_forms(rule: Given) -> None:
+    """Rates may stand as basis points, multipliers as numbers; the program file has texts."""
+    for key in ("rate", "off_rate"):
+        if isinstance(rule.get(key), int):
+            rule[key] = show_rate(not_negative(key, rule[key]))
+    if isinstance(rule.get("times"), (int, float)):
+        rule["times"] = str(rule["times"])
+
+
+def tax_of(value: Given) -> int:
+    """A tax rate in basis points, from 1000 or "10%"."""
+    return parse_rate(value) if isinstance(value, str) else value
+
+
 def context_of(given: Given) -> Given:
     """What a case says beside its rules, wherever it says it."""
     return {**given, **given.get("context", {})}
@@ -116,7 +133,8 @@ def _coupon_rule(coupon: Given) -> Given:
     benefit = dict(rule.get("benefit", {}))
     if "gift" in benefit:
         benefit.setdefault("value", 99_999_999)
-        rule["benefit"] = benefit
+    _text_forms(benefit)
+    rule["benefit"] = benefit
     return rule
 
 
@@ -182,7 +200,7 @@ def sale_of(given: Given, lines: list[Given] | None = None) -> Sale:
         if item["amount"] != 0
     )
     read = tuple(
-        Line(item["amount"], item.get("category", "*"), item.get("tax", 1000), item.get("qty", 1), item.get("net"))
+        Line(item["amount"], item.get("category", "*"), tax_of(item.get("tax", 1000)), item.get("qty", 1), item.get("net"))
         for item in ({"amount": item} if isinstance(item, int) else item for item in raw)
     )
     return Sale("case", moment_of(given), read, reductions=reductions, tender=tuple(_list(tender)), clock_ok=context.get("clock_ok", True))
@@ -195,7 +213,7 @@ def op_net(given: Given) -> Given:
     gross = given.get("gross", given.get("amount"))
     if not_negative("gross", gross) > MAX_AMOUNT:
         raise OutOfRange("range", f"gross {gross}")
-    tax = tax_inside(gross, given.get("tax", 1000), given.get("tax_rounding", given.get("rounding", "floor")))
+    tax = tax_inside(gross, tax_of(given.get("tax", 1000)), given.get("tax_rounding", given.get("rounding", "floor")))
     return {"tax": tax, "net": gross - tax}
 
 
@@ -268,7 +286,7 @@ def _kept(sale: Sale, remaining: list[Any]) -> Kept:
 
 
 def _same(line: Line, item: Given) -> bool:
-    return line.category == item.get("category", "*") and line.tax == item.get("tax", 1000)
+    return line.category == item.get("category", "*") and line.tax == tax_of(item.get("tax", 1000))
 
 
 def op_coupon(given: Given) -> Given:
@@ -361,7 +379,7 @@ def op_charge(given: Given) -> Given:
         result[entry.account] = result.get(entry.account, 0) + entry.delta
     result["entries"] = {name: amount for name, amount in result.items() if amount}
     result["balance"] = given.get("balance", 0) + result["value"]
-    return {**result, "deny": found.denied, "allow": found.denied is None}
+    return {**result, "deny": found.denied, "allow": found.denied is None, "ok": found.denied is None}
 
 
 def op_spend_order(given: Given) -> Given:
@@ -378,7 +396,7 @@ def op_sequence(given: Given) -> Given:
     ledger = Ledger()
     for member, amount in given.get("balances", {}).items():
         ledger.grant(f"start {member}", f"start {member}", member, [Entry("points", amount)])
-    results = [_step(ledger, event) for event in given["events"]]
+    results = [_step(ledger, {"id": f"event {number}", **event}) for number, event in enumerate(given["events"])]
     accounts = {account for _, account in ledger.balances}
     points = {member: amount for (member, account), amount in ledger.balances.items() if account == "points"}
     many = {member: {a: amount for (m, a), amount in ledger.balances.items() if m == member} for member, _ in ledger.balances}

@@ -204,6 +204,7 @@ def test_a_code_is_c_and_sixteen_characters_that_carry_75_random_bits() -> None:
     assert code(bytes(9) + b"\x01")[1] == "1"
     assert code(bytes(8) + b"\x01\x00")[1:4] == "080"
     assert code(bytes(12)) == code(bytes(10))
+    assert code(b"posagent 1") == "CH1887QNC7BR6QQ15"
     assert len({code(bytes(9) + bytes([n])) for n in range(256)}) == 256
     with pytest.raises(OutOfRange, match=r"^a coupon code needs 10 random bytes, not 9$") as refused:
         code(bytes(9))
@@ -302,7 +303,7 @@ def test_how_long_a_coupon_lives() -> None:
 def test_the_coupon_of_a_sale_has_one_id_however_often_it_is_granted() -> None:
     assert sale_coupon_id("p", "s", "c") == sale_coupon_id("p", "s", "c")
     assert len({sale_coupon_id(*parts) for parts in [("p", "s", "c"), ("q", "s", "c"), ("p", "t", "c"), ("p", "s", "d")]}) == 4
-    assert len(sale_coupon_id("p", "s", "c")) == 32
+    assert sale_coupon_id("p", "s", "c") == "d12aa6d6ad60f6585a4553bf66e92470"
 
 
 # ---------------------------------------------------------------- stamps
@@ -333,6 +334,7 @@ def test_a_reward_has_one_id_on_every_path() -> None:
     assert len(ids) == 6
     assert reward_id("p", "m", "stamps", Reward("renamed", 5, 1)) in ids
     assert {len(each) for each in ids} == {32}
+    assert reward_id("p", "m", "stamps", Reward("half", 5, 1)) == "ea3a894ee16bfe5c46bf0459646d4c31"  # for ever: issued rewards are known by it
 
 
 # ---------------------------------------------------------------- points as payment

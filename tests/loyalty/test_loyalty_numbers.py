@@ -55,6 +55,8 @@ def test_the_message_names_what_is_negative() -> None:
         ratio(3, 1, 0)
     with pytest.raises(OutOfRange, match=r"^a weight must not be negative, but is -1$"):
         allocate(1, [2, -1])
+    with pytest.raises(OutOfRange, match=r"^an amount must not be negative, but is -1$"):
+        allocate(-1, [2, 1])
     with pytest.raises(OutOfRange, match=r"^cannot spread 3 over lines that hold 2$") as refused:
         allocate(3, [1, 1])
     assert refused.value.code == "range"
