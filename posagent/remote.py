@@ -112,7 +112,8 @@ class RemoteDevices:
                         return []
                     time.sleep(min(deadline, self._start_at_s) - now)
                     continue
-                self._start()
+                if (trouble := self._start()) is not None:
+                    return self._down(f"cannot be started ({trouble}); check memory and the installation")
             reports = self._receive(max(0.0, min(deadline, self._beat_by_s) - now))
             if reports or time.monotonic() >= deadline:
                 return reports
@@ -134,20 +135,28 @@ class RemoteDevices:
                 self._process.wait()
             self._process = None
 
-    def _start(self) -> None:
-        ours, theirs = socket.socketpair()
+    def _start(self) -> OSError | None:
+        """Starts the process; what stopped it from starting (no memory, no descriptors), if anything did."""
+        self._started_s = time.monotonic()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as trouble:
+            return trouble
+        words = [self._python, "-m", "posagent.device_process", str(theirs.fileno())]
         with theirs:
-            self._process = subprocess.Popen(
-                [self._python, "-m", "posagent.device_process", str(theirs.fileno())], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
-            )
+            try:
+                self._process = subprocess.Popen(words, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+            except OSError as trouble:
+                ours.close()
+                return trouble
         ours.settimeout(1.0)
         self._link = ours
         self._frames = Frames()
-        self._started_s = time.monotonic()
         self._beat_by_s = self._started_s + max(START_LIMIT_S, self._beat_limit_s)
         _log.info("%s process started: pid %d, %d devices", self.home, self._process.pid, len(self._devices))
         listed = [{"name": device.name, "entry": device.entry, "options": dict(device.options)} for device in self._devices]
         self._send(encode("devices", devices=listed, wakeup=self._wakeup, urgent=self.home == "reader"))
+        return None
 
     def _send(self, frame: bytes) -> None:
         if self._link is not None:

@@ -49,7 +49,11 @@ class SerialScanner:
         pause = pause_for(options["baud"]) if options["terminator"] == "none" else 250
         self._assembler, splitter = stream_assembler(options, pause_ms=pause)
         self._ssi = splitter if isinstance(splitter, SsiSplitter) else None
-        self._settle()
+        try:
+            self._settle()
+        except DeviceError:
+            self.close()
+            raise
 
     def read(self, timeout_s: float) -> Sequence[Scan]:
         deadline = time.monotonic_ns() + int(timeout_s * 1e9)

@@ -168,3 +168,32 @@ def test_the_reader_process_stays_tiny(script: Script) -> None:
     pages = Path(f"/proc/{script.devices.pid}/smaps_rollup").read_text()
     own_kb = sum(int(line.split()[1]) for line in pages.splitlines() if line.startswith(("Private_Clean", "Private_Dirty")))
     assert own_kb < 14_000, pages
+
+
+def test_a_process_that_cannot_be_started_is_a_lost_device_and_tried_again(tmp_path: Path) -> None:
+    devices = RemoteDevices("reader", [RemoteDevice("till", "odd_scanners:DRIVER")], python=str(tmp_path / "no-python"))
+    try:
+        ((name, lost),) = until(devices, bool)
+        assert name == "till"
+        assert isinstance(lost, Lost)
+        assert "cannot be started" in lost.message
+        assert devices.read(0.5) == []
+        assert devices.restarts >= 2
+    finally:
+        devices.close()
+
+
+def test_a_scan_reaches_the_agent_in_milliseconds(cable: Any, settings: Any) -> None:
+    """The median of fifty: single scans may wait for a busy test machine."""
+    devices = RemoteDevices("reader", [RemoteDevice("counter", SERIAL, settings(serial_port.DRIVER, port=cable.path))])
+    took_ms = []
+    try:
+        until(devices, opened)
+        for number in range(50):
+            before = time.monotonic_ns()
+            cable.send(b"%013d\r" % number)
+            until(devices, texts)
+            took_ms.append((time.monotonic_ns() - before) / 1e6)
+    finally:
+        devices.close()
+    assert sorted(took_ms)[25] < 5
