@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from drivers.camera.bands import band_profiles, read_bands, straighten
+from drivers.camera.bands import QUICK, band_profiles, read_bands, straighten
 from drivers.camera.matched import match_ean13
 from drivers.camera.strips import ENERGY, Strip, corners, find_strips, level, strip_at
 from drivers.camera.symbols import LINEAR, MATRIX, RETAIL, STACKED, Symbol, formats_of, merged, read_all, read_one
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from drivers.camera.symbols import Luma
 
 _UNCHECKED = ("ITF", "Codabar", "Code39")
-"""Nothing in these symbols notices a wrong or shortened reading; they must be read again, whole, from their own place."""
+"""Nothing in these symbols notices a wrong or shortened reading."""
+
+_SHORT = (*_UNCHECKED, "EAN8", "UPCE")
+"""Symbols that stripes and letters imitate: they must be read again, whole, from their own place."""
 
 @dataclass(frozen=True, slots=True)
 class _Search:
@@ -44,7 +47,7 @@ def read_deep(luma: Luma, formats: Sequence[str] = RETAIL) -> list[Symbol]:
     matrix = formats_of([name for name in formats if name in MATRIX or name in STACKED])
     found: list[Symbol] = []
     if linear:
-        found += [symbol for symbol in read_all(luma, linear, "frame") if symbol.format not in _UNCHECKED or _read_again(luma, symbol, linear)]
+        found += [symbol for symbol in read_all(luma, linear, "frame") if _stands(luma, symbol, linear)]
     if matrix:
         found += _matrix(luma, matrix)
     if linear:
@@ -111,9 +114,16 @@ def _matrix(luma: Luma, formats: Any) -> list[Symbol]:
     return found
 
 
-def _read_again(luma: Luma, symbol: Symbol, formats: Any) -> bool:
-    again = read_one(level(luma, strip_at(symbol.quad)), formats, symbol.how)
-    return again is not None and (again.format, again.text) == (symbol.format, symbol.text)
+def _stands(luma: Luma, symbol: Symbol, formats: Any) -> bool:
+    """Whether a symbol is read the same from its own place alone. `read_all` believes two neighbouring rows, which share their errors; a
+    strong symbol only falls when its place says something else."""
+    strip = strip_at(symbol.quad)
+    again = read_one(level(luma, strip), formats, symbol.how)
+    if again is None and symbol.format in _SHORT:
+        again = read_bands(luma, strip, formats, symbol.how, QUICK)
+    if again is None:
+        return symbol.format not in _SHORT
+    return (again.format, again.text) == (symbol.format, symbol.text)
 
 
 def _same_place(one: Strip, other: Strip) -> bool:
