@@ -202,6 +202,14 @@ def test_a_working_device_that_wants_something_soon_is_amber_and_one_without_sta
     chips = page.locator("#devices li")
     expect(chips.nth(1)).to_contain_text("ロール紙が残りわずか")
     expect(chips.nth(1)).to_have_attribute("data-level", "offline")
+    page.evaluate(
+        "() => { window.codes = []; new MutationObserver(() => codes.push(document.querySelector('#stage .code')?.textContent))"
+        ".observe(document.getElementById('stage-body'), {childList: true}); }"
+    )
+    counter.notify({"kind": "trouble", "code": "E201"})  # the strip says it; the stage belongs to the customer
+    counter.notify({"kind": "trouble", "code": "E602"})
+    expect(page.locator("#stage")).to_contain_text("E602")
+    assert "E201" not in page.evaluate("codes")
     expect(chips.nth(0)).to_contain_text("状態不明")
     expect(chips.nth(0)).to_have_attribute("data-level", "offline")
 

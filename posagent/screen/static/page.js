@@ -42,7 +42,9 @@ const stream = new Stream({
     if (live) draw();
   },
   notice(notice) {
-    if (!notice.message || (status?.level === "action" && status.code === notice.message.code)) return; // the banner says it already
+    if (!notice.message) return;
+    const { code } = notice.message; // what the banner or the device strip says already does not push a grant from the stage
+    if ((status?.level === "action" && status.code === code) || status?.devices.some((device) => device.code === code)) return;
     stage({ kind: "trouble", fact: notice }, isMild(notice.message.code) ? null : "bad");
   },
   status: takeStatus,

@@ -17,7 +17,7 @@ export function el(tag, attributes = {}, ...children) {
 export const byId = (id) => document.getElementById(id);
 
 // An informational code asks nobody to act; it is shown in amber, without the alarm.
-export const isMild = (code) => /^E(4\d\d|60[67]|61[01]|62[013])$/.test(code ?? "");
+export const isMild = (code) => /^E(201|215|4\d\d|60[67]|61[01]|62[013])$/.test(code ?? "");
 
 const title = (text, extra = {}) => el("h1", { id: "stage-title", ...extra }, text);
 
@@ -103,7 +103,8 @@ export function showDevices(status) {
     const works = device.state === "ready" && !device.stale;
     const soon = works || (!device.stale && (device.state === "opening" || device.state === "unknown")); // amber: paper near its end, not yet there
     const level = works && !device.code ? "ok" : soon ? "offline" : "action";
-    return chip(level, t(device.kind), state, device.code, `${device.name} (${device.driver})`);
+    const twins = status.devices.filter((other) => other.kind === device.kind).length > 1;
+    return chip(level, twins ? `${t(device.kind)} ${device.name}` : t(device.kind), state, device.code, `${device.name} (${device.driver})`);
   });
   const { pending, oldest_s: oldest, link } = status.queue;
   const words = pending ? t("pending", pending, oldest ? age(oldest) : "") : link === "online" ? t("synced") : t(`link_${link}`);
