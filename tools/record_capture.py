@@ -20,10 +20,10 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from drivers.scan import evdev, hidraw, serial_port
-from drivers.scan.device_nodes import choose, open_node, read_node
+from drivers.scan.device_nodes import Parser, choose, open_node, read_node
 from drivers.scan.evdev_ioctl import grab, keys_only, use_monotonic_clock
 from drivers.scan.hid_descriptor import layouts
 from drivers.scan.hidpos_reports import HIDPOS_CONTROLS, HidPosReports
@@ -37,16 +37,6 @@ DRIVERS: dict[str, Driver] = {"serial": serial_port.DRIVER, "wedge": evdev.DRIVE
 Chunk = tuple[int, bytes]  # (milliseconds since the recording began, what one read handed over)
 _BRACKETS = {27, 43}  # "]" in the US and JIS layouts: an AIM identifier may follow
 _END_NS = 3_000_000_000
-
-
-class Parser(Protocol):
-    """What the drivers read through."""
-
-    def feed(self, chunk: bytes, now_ns: int) -> list[Scan]: ...
-
-    def idle(self, now_ns: int) -> list[Scan]: ...
-
-    def wait_s(self, now_ns: int, longest_s: float) -> float: ...
 
 
 def parser_of(capture: Mapping[str, Any]) -> Parser:

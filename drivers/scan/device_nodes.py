@@ -6,12 +6,15 @@ import errno
 import os
 import re
 import select
+import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol
 
 from drivers.scan.holders import held_by
 from drivers.scan.sysfs import Node
 from posagent.errors import DeviceBusy, DeviceError, DeviceForbidden, DeviceMissing
+from posagent.ports import Scan
 
 
 def choose(name: str, selector: str, found: Iterable[Node]) -> Node:
@@ -69,3 +72,28 @@ def read_node(name: str, descriptor: int, size: int, timeout_s: float) -> bytes:
     if not chunk:
         raise DeviceMissing(f"{name}: lost the device (it hung up); plug the scanner in again")
     return chunk
+
+
+class Parser(Protocol):
+    """Turns what reads hand over into scans: `wedge_keys.WedgeKeys`, `hidpos_reports.HidPosReports`, `assembler.Assembler`."""
+
+    def feed(self, chunk: bytes, now_ns: int) -> list[Scan]:
+        """Scans that this chunk completes."""
+
+    def idle(self, now_ns: int) -> list[Scan]:
+        """Scans that silence completes."""
+
+    def wait_s(self, now_ns: int, longest_s: float) -> float:
+        """How long a read may block before `idle` is due."""
+
+
+def read_scans(name: str, descriptor: int, size: int, parser: Parser, timeout_s: float) -> list[Scan]:
+    """`posagent.ports.Scanner.read` for a descriptor and its parser. Raises DeviceMissing."""
+    deadline = time.monotonic_ns() + int(timeout_s * 1e9)
+    while True:
+        now = time.monotonic_ns()
+        chunk = read_node(name, descriptor, size, parser.wait_s(now, max(0, deadline - now) / 1e9))
+        now = time.monotonic_ns()
+        scans = parser.feed(chunk, now) if chunk else parser.idle(now)
+        if scans or now >= deadline:
+            return scans

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from drivers.scan.assembler import TERMINATORS
-from drivers.scan.device_nodes import choose, open_node, read_node, sorted_trouble
+from drivers.scan.device_nodes import choose, open_node, read_node, read_scans, sorted_trouble
 from drivers.scan.evdev_ioctl import grab, held_keys, input_id, keys_only, use_monotonic_clock
 from drivers.scan.holders import held_by
 from drivers.scan.options import DRESSING, content_of
@@ -42,15 +42,7 @@ class WedgeScanner:
             raise
 
     def read(self, timeout_s: float) -> Sequence[Scan]:
-        deadline = time.monotonic_ns() + int(timeout_s * 1e9)
-        while True:
-            now = time.monotonic_ns()
-            wait_s = self._keys.wait_s(now, max(0, deadline - now) / 1e9)
-            chunk = read_node(self._name, self._descriptor, _BATCH, wait_s)
-            now = time.monotonic_ns()
-            scans = self._keys.feed(chunk, now) if chunk else self._keys.idle(now)
-            if scans or now >= deadline:
-                return scans
+        return read_scans(self._name, self._descriptor, _BATCH, self._keys, timeout_s)
 
     def close(self) -> None:
         if self._descriptor >= 0:

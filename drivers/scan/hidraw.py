@@ -5,11 +5,10 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
-import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from drivers.scan.device_nodes import choose, open_node, read_node, sorted_trouble
+from drivers.scan.device_nodes import choose, open_node, read_scans, sorted_trouble
 from drivers.scan.hid_descriptor import Layout, is_scanner, layouts
 from drivers.scan.hidpos_reports import HIDPOS_CONTROLS, HidPosReports
 from drivers.scan.holders import held_by
@@ -43,15 +42,7 @@ class HidPosScanner:
             raise
 
     def read(self, timeout_s: float) -> Sequence[Scan]:
-        deadline = time.monotonic_ns() + int(timeout_s * 1e9)
-        while True:
-            now = time.monotonic_ns()
-            wait_s = self._reports.wait_s(now, max(0, deadline - now) / 1e9)
-            report = read_node(self._name, self._descriptor, _MAX_REPORT, wait_s)
-            now = time.monotonic_ns()
-            scans = self._reports.feed(report, now) if report else self._reports.idle(now)
-            if scans or now >= deadline:
-                return scans
+        return read_scans(self._name, self._descriptor, _MAX_REPORT, self._reports, timeout_s)
 
     def close(self) -> None:
         if self._descriptor >= 0:

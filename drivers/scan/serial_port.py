@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from drivers.scan.device_nodes import read_node
+from drivers.scan.device_nodes import read_node, read_scans
 from drivers.scan.options import BYTE_STREAM, stream_assembler
 from drivers.scan.parity_marks import BAD_BYTE, ParityMarks
 from drivers.scan.ssi import SsiSplitter
@@ -56,14 +56,7 @@ class SerialScanner:
             raise
 
     def read(self, timeout_s: float) -> Sequence[Scan]:
-        deadline = time.monotonic_ns() + int(timeout_s * 1e9)
-        while True:
-            now = time.monotonic_ns()
-            chunk = self._receive(self._assembler.wait_s(now, max(0, deadline - now) / 1e9))
-            now = time.monotonic_ns()
-            scans = self._take(chunk, now) if chunk else self._assembler.idle(now)
-            if scans or now >= deadline:
-                return scans
+        return read_scans(self._name, self._descriptor, 4096, self, timeout_s)
 
     def close(self) -> None:
         try:
@@ -71,27 +64,35 @@ class SerialScanner:
         except (OSError, termios.error):  # unplugged: the descriptor is gone already
             return
 
-    def _settle(self) -> None:
-        """Throws away until a short silence: opened in the middle of a scan, its tail must not pass for a whole one."""
-        give_up = time.monotonic() + SETTLE_LIMIT_S
-        while self._receive(SETTLE_S) and time.monotonic() < give_up:
-            continue
-
-    def _take(self, chunk: bytes, now: int) -> list[Scan]:
+    def feed(self, chunk: bytes, now_ns: int) -> list[Scan]:
+        """The parser of `device_nodes.read_scans`: marks of the line, then the assembler, then the answers it owes."""
         if self._marks is None:
-            scans = self._assembler.feed(chunk, now)
+            scans = self._assembler.feed(chunk, now_ns)
         else:
             scans = []
             for run in self._marks.split(chunk):
-                scans += self._assembler.damage(BAD_BYTE, now) if run is None else self._assembler.feed(run, now)
-        if self._ssi and (reply := self._ssi.take_reply()):
-            self._send(reply)
+                scans += self._assembler.damage(BAD_BYTE, now_ns) if run is None else self._assembler.feed(run, now_ns)
+        self._answer()
         return scans
 
-    def _receive(self, timeout_s: float) -> bytes:
-        return read_node(self._name, self._descriptor, 4096, timeout_s)
+    def idle(self, now_ns: int) -> list[Scan]:
+        scans = self._assembler.idle(now_ns)
+        self._answer()
+        return scans
 
-    def _send(self, reply: bytes) -> None:
+    def wait_s(self, now_ns: int, longest_s: float) -> float:
+        return self._assembler.wait_s(now_ns, longest_s)
+
+    def _settle(self) -> None:
+        """Throws away until a short silence: opened in the middle of a scan, its tail must not pass for a whole one."""
+        give_up = time.monotonic() + SETTLE_LIMIT_S
+        while read_node(self._name, self._descriptor, 4096, SETTLE_S) and time.monotonic() < give_up:
+            continue
+
+    def _answer(self) -> None:
+        """Sends what SSI owes."""
+        if not self._ssi or not (reply := self._ssi.take_reply()):
+            return
         try:
             self._port.write(reply)
         except OSError as gone:
