@@ -117,16 +117,22 @@ class PostgresEngine:
         lost_race = (self._psycopg.errors.SerializationFailure, self._psycopg.errors.DeadlockDetected)
         for attempt in range(1, _TRIES + 1):
             connection = self._connection()
+            at_commit = False
             try:
                 with connection.transaction():
-                    return body(_PostgresWork(connection))
+                    result = body(_PostgresWork(connection))
+                    at_commit = True
+                return result
             except lost_race as trouble:
                 if attempt == _TRIES:
                     raise StorageError(f"receiver database {self._shown}: lost {_TRIES} races in a row ({trouble})") from trouble
                 sleep(random.uniform(0, _FIRST_PAUSE_S * 2 ** min(attempt, 7)))
             except self._psycopg.Error as trouble:
-                # Also a link that died between two batches. Nothing is known to be committed: the register asks again, and that is harmless.
+                gone = connection.broken
                 connection.close()
+                if gone and not at_commit and attempt == 1:
+                    continue  # the link died while nobody used it (a failover, a restart); certainly nothing is committed
+                # Whether a commit whose answer was lost took place is not known: the register asks again, and that is harmless.
                 raise StorageError(f"receiver database {self._shown}: {trouble}") from trouble
         raise AssertionError("unreachable: the last try returned or raised")
 

@@ -134,6 +134,14 @@ def sqlite_cloud(tmp_path: Path) -> Iterator[Cloud]:
 
 
 @pytest.fixture
+def postgres_cloud(postgres_url: str) -> Iterator[Cloud]:
+    """The same on PostgreSQL only."""
+    found = Cloud(postgres_url)
+    yield found
+    found.close()
+
+
+@pytest.fixture
 def register() -> Stream:
     """A register with three grants of 10 points each to M1."""
     stream = Stream()
