@@ -50,6 +50,7 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     """A connection for readers. Raises sqlite3.Error where the file is not there."""
     conn = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False, timeout=2.0)
     conn.execute("PRAGMA query_only=ON")
+    conn.execute("PRAGMA cache_size=-256")  # reads are short or sequential; memory is for the agent
     conn.execute("PRAGMA trusted_schema=OFF")
     return conn
 

@@ -126,10 +126,12 @@ class Journal:
         if hasattr(self, "_check"):
             self._stop_check.set()
             self._check.join(0.5)
-        if not self._writer.close(1.5):
-            _log.warning("journal still writing at shutdown: %s; the next start will look more closely", self.path)
+        written = self._writer.close(1.5)
         for reader in self._readers:
             reader.close()
+        if not written:  # lock and anchor stay until the process ends: somebody still writes
+            _log.warning("journal still writing at shutdown: %s; the next start will look more closely", self.path)
+            return
         self._anchor.close()
         self._lock.release()
 

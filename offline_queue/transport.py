@@ -82,7 +82,6 @@ class Transport:
 
     def _exchange(self, method: str, path: str, headers: Mapping[str, str], payload: bytes | None, most_bytes: int) -> Reply:
         import requests
-        from urllib3.exceptions import HTTPError
 
         session = self._open()
         target = self.url + path
@@ -98,7 +97,7 @@ class Transport:
                 body = _read(answer, most_bytes, deadline)
             finally:
                 answer.close()
-        except (requests.RequestException, HTTPError, OSError, ValueError) as trouble:  # ValueError: an address that is none
+        except (requests.RequestException, OSError, ValueError) as trouble:  # ValueError: an address that is none
             self.close()
             raise CloudBusy(f"{self.url}: {_plainly(trouble)}") from None
         return Reply(answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, body)

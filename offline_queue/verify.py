@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +11,7 @@ from offline_queue.chain import digest, next_link
 from offline_queue.ledger import Head, read_head
 from offline_queue.schema import meta, meta_bytes, meta_int
 
-WINDOW: Final = 2_000
+WINDOW: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,12 @@ def tail_start(conn: sqlite3.Connection, rows: int) -> Head:
     return start if row is None else Head(*row)
 
 
-def verify(conn: sqlite3.Connection, start: Head, until: int | None = None) -> Damage | None:
-    """Walks from ``start`` to the end (or ``until``) in short transactions; the first damage, or None."""
+def verify(conn: sqlite3.Connection, start: Head, go_on: Callable[[], bool] = lambda: True) -> Damage | None:
+    """Walks from ``start`` to the end in short transactions; the first damage, or None. ``go_on`` is asked between them: it may wait, so
+    that a check beside the running journal leaves the processor to the till, and its False ends the walk."""
     seq, link = start.seq, start.chain
-    last = read_head(conn).seq if until is None else until
-    while seq < last:
+    last = read_head(conn).seq
+    while seq < last and go_on():
         try:
             rows = conn.execute(
                 "SELECT seq, idem, body, chain FROM ev WHERE seq > ? AND seq <= ? ORDER BY seq", (seq, min(last, seq + WINDOW))

@@ -21,8 +21,6 @@ MUTANTS = [
     ("ledger", "if said != business_digest(", "if not business_digest(", "test_journal"),
     ("wire", 'if name != "trace"', "if name", "test_journal test_wire"),
     ("writer", 'conn.execute("ROLLBACK TO work")', "pass", "test_print_lane"),
-    ("writer", "            rollback(conn)\n            raise", "            raise", "test_faults"),
-    ("writer", "        self._head = read_head(self._conn)\n\n    def _latch", "\n    def _latch", "test_faults"),
     ("writer", "return self._make_room()", "return False", "test_faults"),
     ("verify", "if link != stored:", "if not stored:", "test_damage"),
     ("proof", "elif gap and (chosen", "elif (chosen", "test_damage"),
