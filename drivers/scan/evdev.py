@@ -98,12 +98,12 @@ def find() -> Iterable[Found]:
     """Every keyboard-like device; nothing is opened. A device that is not known as a scanner's may be the cashier's keyboard."""
     for node in keyboards():
         known = recognise(node.vendor, node.product)
-        name = node.name or read(node.sys / "device" / "name") or node.path.name
+        name = node.name or read(node.sys / "device" / "name") or (known.title if known else node.path.name)
         settings = {"driver": "wedge", "device": node.selector, "layout": "us"}
         note = known.advice if known else "may be a keyboard: configure it only if `posagent devices --learn` names it when you scan"
         if known and not node.serial and node.port:
             note = note or f"it has no serial number: the settings bind it to USB port {node.port}, keep it plugged in there"
-        title = f"{known.title if known and known.model else name} ({mode_name('keyboard')})"
+        title = f"{name} ({mode_name('keyboard')})"
         yield Found("wedge", "scanner", title, str(node.path), node.selector, held_by(str(node.path)), note, settings)
 
 

@@ -77,7 +77,7 @@ def find() -> Iterable[Found]:
         known = recognise(node.vendor, node.product)
         if is_scanner(_descriptor_in_sys(node)):
             told.add(node.port)
-            maker = known.title if known else node.name or node.path.name
+            maker = node.name or (known.title if known else node.path.name)
             yield Found(
                 "hidpos", "scanner", f"{maker} ({mode_name('hid-pos')})", str(node.path), node.selector, held_by(str(node.path)),
                 settings={"driver": "hidpos", "device": node.selector},
@@ -85,7 +85,7 @@ def find() -> Iterable[Found]:
     for device in usb_devices():
         known = recognise(device.vendor, device.product)
         if known and known.advice and device.port not in told:
-            yield Found("hidpos", "scanner", f"{known.title} ({mode_name(known.mode)})", str(device.path), device.selector, note=known.advice)
+            yield Found("hidpos", "scanner", f"{device.name or known.title} ({mode_name(known.mode)})", str(device.path), device.selector, note=known.advice)
 
 
 def _descriptor_in_sys(node: Node) -> bytes:

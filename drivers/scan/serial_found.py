@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from drivers.scan.holders import held_by
 from drivers.scan.sysfs import Node, nodes, read
@@ -28,9 +27,9 @@ def _real(node: Node) -> bool:
 
 def _found(node: Node) -> Found:
     known = recognise(node.vendor, node.product)
-    name = node.name or Path(node.path).name
+    name = node.name or (known.title if known else node.path.name)
     if known:
-        title = f"{known.title} ({mode_name('serial')})"
+        title = f"{name} ({mode_name('serial')})"
         note = known.advice
     else:
         title = f"{name} (serial port)"

@@ -54,6 +54,7 @@ def _list(args: Namespace) -> int:
     if args.json:
         print_json({"devices": [asdict(one) for one in found], "problems": problems})
         return 0 if found else 5
+    counts: dict[str, int] = {}
     for one in found:
         print(f"{one.title}\n  {one.kind}, driver {one.driver}, at {one.node}, known by {one.identity}")
         if one.held_by:
@@ -61,7 +62,8 @@ def _list(args: Namespace) -> int:
         if one.note:
             print(f"  note: {one.note}")
         if one.settings:
-            print(_indented(toml_table(one.kind, one.settings)))
+            counts[one.kind] = counts.get(one.kind, 0) + 1
+            print(_indented(toml_table(one.kind, one.settings, f"{one.kind}-{counts[one.kind]}")))
         print()
     if not found:
         print("no device of an installed driver is plugged in; `posagent devices --drivers` lists the drivers")
