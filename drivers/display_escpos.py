@@ -97,7 +97,7 @@ def _half() -> dict[str, str]:
         marks = {"\u3099": "ﾞ", "\u309a": "ﾟ"}
         if parts[0] in single:
             table[chr(code)] = single[parts[0]] + "".join(marks[mark] for mark in parts[1:])
-    table |= {"ヮ": "ﾜ", "ヰ": "ｲ", "ヱ": "ｴ", "ヵ": "ｶ", "ヶ": "ｹ"}
+    table |= {"゛": "ﾞ", "゜": "ﾟ", "ヮ": "ﾜ", "ヰ": "ｲ", "ヱ": "ｴ", "ヵ": "ｶ", "ヶ": "ｹ"}
     table |= {chr(ord(char) - 0x60): half for char, half in table.items() if "ァ" <= char <= "ヶ"}
     return table | {full: half for full, half in single.items() if full not in table} | {"￥": "¥", "〜": "-", "−": "-"}
 

@@ -230,7 +230,7 @@ def _work(rng: random.Random, counter: Counter, lane: PrintLane, verdict: Verdic
         return SlipSpool("front", opened, lane, print_s=PRINT_S, slice_s=SLICE_S, poll_s=0.01, reopen_s=0.01)
 
     worker = spool()
-    steps = 0
+    steps = mended = 0
     while time.monotonic() < deadline:
         steps += 1
         if steps == 30:
@@ -246,6 +246,9 @@ def _work(rng: random.Random, counter: Counter, lane: PrintLane, verdict: Verdic
         broken_for = broken_for + 1 if broken else 0
         if broken_for > rng.randrange(1, 4):
             verdict.story.append(f"clerk mends {state}")
+            mended += 1
+            if mended > 5:  # as the page says for a stuck cutter: switch it off, take the paper out, switch it on
+                counter.paper.power_cut()
             _mend(counter.paper)
             broken_for = 0
         if not lane.jobs(("QUEUED", "HELD", "SENDING", "HANDED", "UNCONFIRMED")):
