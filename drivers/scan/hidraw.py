@@ -85,7 +85,8 @@ def find() -> Iterable[Found]:
     for device in usb_devices():
         known = recognise(device.vendor, device.product)
         if known and known.advice and device.port not in told:
-            yield Found("hidpos", "scanner", f"{device.name or known.title} ({mode_name(known.mode)})", str(device.path), device.selector, note=known.advice)
+            title = f"{device.name or known.title} ({mode_name(known.mode)})"
+            yield Found("hidpos", "scanner", title, str(device.path), device.selector, note=known.advice)
 
 
 def _descriptor_in_sys(node: Node) -> bytes:
