@@ -350,9 +350,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--only", default="", help="file names without .py, separated by commas")
     parser.add_argument("--level", choices=("all", "function", "module"), default="all")
     parser.add_argument("--slice", default="1/1", help="2/4: the second of four equal parts")
-    parser.add_argument("--sample", type=int, help="so many, chosen at random (seed 1)")
+    parser.add_argument("--sample", type=int, help="so many, chosen at random")
     parser.add_argument("--minutes", type=int, default=600, help="stop then; with the order at random, what was tried is a fair sample")
     parser.add_argument("--without", default="", help="pytest -k words of tests to leave out, like laws")
+    parser.add_argument("--seed", type=int, default=1, help="of the random order")
     parser.add_argument("--out", help="survivors as JSON")
     parser.add_argument("--gate", type=int, default=95)
     args = parser.parse_args(arguments)
@@ -365,9 +366,8 @@ def main(arguments: list[str]) -> int:
     mutants = [each for each in mutants if args.level == "all" or (args.level == "function") == bool(each.function)]
     part, parts = map(int, args.slice.split("/"))
     mutants = mutants[part - 1 :: parts]
-    if args.sample and args.sample < len(mutants):
-        mutants = random.Random(1).sample(mutants, args.sample)
-    random.Random(1).shuffle(mutants)
+    random.Random(args.seed).shuffle(mutants)
+    mutants = mutants[: args.sample or None]
     hunt = Hunt(package, args.tests, mutants, args.minutes)
     chosen = ["-k", f"not {args.without}"] if args.without else []
     pytest.main([args.tests, "-q", "-p", "no:cacheprovider", "-s", *chosen], plugins=[hunt])

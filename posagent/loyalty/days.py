@@ -66,7 +66,7 @@ class Expire:
 
     def last_day(self, since: date) -> date:
         """The last usable business date, counted from the grant or from the last activity."""
-        if (self.months or 0) < 0 or (self.days or 0) < 0:
+        if any(period is not None and period < 0 for period in (self.months, self.days)):
             raise OutOfRange("negative", "a period must not be negative")
         last = add_months(since, self.months) if self.months is not None else add_days(since, self.days or 0)
         return month_end(last) if self.round == "month" else last

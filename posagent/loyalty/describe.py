@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from posagent.loyalty.days import Expire
 from posagent.loyalty.numbers import show_rate, show_times
-from posagent.loyalty.rules import ALWAYS, Account, Boost, CouponRule, Earn, Program, Ranks, Valid, When
+from posagent.loyalty.rules import Account, Boost, CouponRule, Earn, Program, Ranks, Valid, When
 from posagent.loyalty.words import Language
 
 _DAYS_JA, _DAYS_EN = "月火水木金土日", ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -102,8 +102,6 @@ def _account(account: Account, program: Program, say: Say) -> list[str]:
 
 def _when(when: When, program: Program, say: Say) -> str:
     """The conditions, each a short phrase; empty where there is none."""
-    if when == ALWAYS:
-        return ""
     either = say("か", " or ")
     parts = []
     if when.rank:

@@ -170,7 +170,7 @@ def _price_of_stamps(program: Program, rule: Earn, stamps: int) -> int:
         best: dict[str, int] = {}
         for boost in program.boost:
             if boost.account == rule.account:
-                extra = boost.add if boost.add is not None else rule.visit * ((boost.times or 1000) - 1000) // 1000
+                extra = boost.add or 0 if boost.times is None else rule.visit * (boost.times - 1000) // 1000
                 best[boost.group] = max(best.get(boost.group, 0), extra)
         return -(-stamps // (rule.visit + sum(best.values()))) * rule.when.min_amount
     if rule.formula == "amount":

@@ -58,6 +58,7 @@ def read_table(table: Table) -> Program:
     basis = table.table("basis")
     accounts = tuple(_read_account(name, child) for name, child in table.table("accounts").each())
     limits = table.table("limits")
+    points_per_sale = limits.integer("points_per_sale", None, minimum=0, maximum=numbers.MAX_RESULT)
     program = Program(
         id=head.text("id", pattern=ID, wanted="a short name like 'acme-cafe'"),
         version=head.integer("version", minimum=1, maximum=999_999_999),
@@ -80,13 +81,13 @@ def read_table(table: Table) -> Program:
         coupon=tuple(read_coupon(child, number) for number, child in enumerate(table.tables("coupon"), 1)),
         ranks=_read_ranks(table),
         limits=Limits(
-            limits.integer("points_per_sale", None, minimum=0, maximum=numbers.MAX_RESULT),
+            points_per_sale,
             limits.integer("late_days", 0, minimum=0, maximum=366),
             limits.integer("refund_days", 30, minimum=0, maximum=3660),
         ),
         offline=_read_offline(table.table("offline")),
         approvals=tuple(_read_approval(child) for child in table.tables("approval")),
-        caps=_read_caps(limits),
+        caps=_read_caps(limits, points_per_sale),
     )
     for each in (scope, head, basis, limits):
         each.finish()
@@ -95,10 +96,10 @@ def read_table(table: Table) -> Program:
     return program
 
 
-def _read_caps(limits: Table) -> tuple[tuple[str, int], ...]:
+def _read_caps(limits: Table, points: int | None) -> tuple[tuple[str, int], ...]:
     caps = limits.table("per_sale")
     found = [(name, caps.integer(name, minimum=0, maximum=numbers.MAX_RESULT)) for name in caps.values]
-    if (points := limits.raw("points_per_sale")) is not None and isinstance(points, int):
+    if points is not None:
         found = [("points", points), *[cap for cap in found if cap[0] != "points"]]
     return tuple(found)
 
@@ -137,7 +138,7 @@ def read_expire(table: Table) -> Expire:
     start = table.text("from", "earn", choices=("earn", "activity"))
     rounded = table.text("round", "none", choices=("none", "month"))
     table.finish()
-    return Expire(months if months is not None or days is not None else 0, days if months is None else None, start, rounded)
+    return Expire(months, days if months is None else None, start, rounded)
 
 
 def _read_redeem(table: Table) -> Redeem:

@@ -15,7 +15,7 @@ from posagent.loyalty.earning import Counted, Earned, earn_account
 from posagent.loyalty.model import CouponIssue, Entry, Member, Quote, Reason, Register, Sale, SaleRejected
 from posagent.loyalty.numbers import MAX_AMOUNT, MAX_BALANCE, MAX_LINES, MAX_QTY, ratio
 from posagent.loyalty.reductions import Reduced, reduce_sale
-from posagent.loyalty.rules import Account, CouponRule, Program
+from posagent.loyalty.rules import Account, Card, CouponRule, Program
 from posagent.loyalty.validity import Standing, in_time
 
 _NOTHING = Earned(0, (), ())
@@ -52,7 +52,7 @@ def quote(program: Program, register: Register, sale: Sale, member: Member | Non
             if earned.amount:
                 entries.append(_entry(account, earned.amount, day))
                 if account.card and standing.state == "ok":
-                    issued.extend(_card_rewards(program, account, earned.amount, day, known))
+                    issued.extend(_card_rewards(program, account.name, account.card, earned.amount, day, known))
         if standing.state == "ok":
             issued.extend(_sale_coupons(program, sale, day, known, facts))
     elif known is not None and known.status == "blocked":
@@ -86,7 +86,7 @@ def check_sale(sale: Sale) -> None:
         raise SaleRejected("range", f"sale {sale.sale_id} has {len(sale.lines)} lines; at most {MAX_LINES} are possible")
     total = 0
     for number, line in enumerate(sale.lines, 1):
-        if line.amount < 0 or line.qty < 0 or (line.net or 0) < 0:
+        if line.amount < 0 or line.qty < 0 or (line.net is not None and line.net < 0):
             raise SaleRejected("negative", f"sale {sale.sale_id}, line {number}: {line.amount} is negative; send a return as a refund")
         if line.amount > MAX_AMOUNT or not 1 <= line.qty <= MAX_QTY:
             raise SaleRejected("range", f"sale {sale.sale_id}, line {number}: {line.amount} for {line.qty} pieces is outside the limits")
@@ -158,15 +158,13 @@ def _entry(account: Account, amount: int, day: date) -> Entry:
     return Entry(account.name, amount, expires=account.expire.last_day(day) if account.expire else None)
 
 
-def _card_rewards(program: Program, account: Account, added: int, day: date, member: Member) -> list[CouponIssue]:
+def _card_rewards(program: Program, account: str, card: Card, added: int, day: date, member: Member) -> list[CouponIssue]:
     """Coupons whose position on the card was passed now, unless the same reward was issued before."""
-    if account.card is None:
-        return []
-    before = member.balances.get(account.name, 0)
+    before = member.balances.get(account, 0)
     issued = []
-    for reward in stamps.rewards_due(account.card, before, before + added):
+    for reward in stamps.rewards_due(card, before, before + added):
         rule = program.coupon_rule(reward.coupon)
-        reward_id = stamps.reward_id(program.id, member.token, account.name, reward)
+        reward_id = stamps.reward_id(program.id, member.token, account, reward)
         if rule is not None and reward_id not in member.issued:
             issued.append(_issue(rule, reward_id, day, "stamps", member))
     return issued

@@ -157,8 +157,8 @@ def sale_from(value: object) -> Sale:
     if (total is None) == ("lines" not in found.values):
         raise SaleRejected("missing", "sale needs either lines or total")
     sale = Sale(
-        sale_id=found.get("sale_id", str, "", required=True),
-        at=moment(found.get("at", str, "", required=True), "sale.at"),
+        sale_id=found.get("sale_id", str, required=True),
+        at=moment(found.get("at", str, required=True), "sale.at"),
         lines=(Line(total),) if total is not None else tuple(_line(item, f"sale.lines[{n}]") for n, item in enumerate(raw_lines, 1)),
         operator=found.get("operator", str, ""),
         reductions=tuple(_reduction(item, f"sale.reductions[{n}]") for n, item in enumerate(found.many("reductions"), 1)),
@@ -174,7 +174,7 @@ def sale_from(value: object) -> Sale:
 def _line(value: object, path: str) -> Line:
     found = _Fields(value, path)
     line = Line(
-        found.get("amount", int, 0, required=True),
+        found.get("amount", int, required=True),
         found.get("category", str, "*"),
         found.get("tax", int, 1000),
         found.get("qty", int, 1),
@@ -191,7 +191,7 @@ def _reduction(value: object, path: str) -> Reduction:
         raise SaleRejected("type", f"{path}.lines must hold whole numbers only")
     reduction = Reduction(
         cast("ReductionKind", found.choice("kind", ReductionKind, "discount")),
-        found.get("amount", int, 0, required=True),
+        found.get("amount", int, required=True),
         tuple(lines) if found.values.get("lines") is not None else None,
         found.get("coupon", str),
     )
@@ -203,8 +203,8 @@ def coupon_from(value: object, path: str = "coupon") -> Coupon:
     """A Coupon from its JSON form."""
     found = _Fields(value, path)
     coupon = Coupon(
-        code=found.get("code", str, "", required=True),
-        definition=found.get("definition", str, "", required=True),
+        code=found.get("code", str, required=True),
+        definition=found.get("definition", str, required=True),
         first_day=found.day("first_day"),
         last_day=found.day("last_day"),
         reach=cast("Reach", found.choice("reach", Reach, "brand")),
@@ -227,7 +227,7 @@ def member_from(value: object) -> Member:
         raise SaleRejected("type", "member.balances must hold whole numbers only")
     last_at = found.get("last_at", dict, {})
     member = Member(
-        token=found.get("token", str, "", required=True),
+        token=found.get("token", str, required=True),
         status=cast("MemberStatus", found.choice("status", MemberStatus, "active")),
         rank=found.get("rank", str),
         birth_month=found.get("birth_month", int),

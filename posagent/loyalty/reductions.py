@@ -144,7 +144,7 @@ def _worth(state: Reduced, rule: CouponRule, where: tuple[int, ...] | None) -> i
     if benefit.off_rate is not None:
         amount = ratio(sum(state.remaining[index] for index in indices), benefit.off_rate, 10_000)
         return amount if benefit.max is None else min(amount, benefit.max)
-    return min(benefit.value, max((state.remaining[index] // state.lines[index].qty for index in indices), default=0))
+    return min(benefit.value, max(state.remaining[index] // state.lines[index].qty for index in indices))
 
 
 def redeem_limit(redeem: Redeem, balance: int, payable: int) -> tuple[int, int]:

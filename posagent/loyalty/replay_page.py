@@ -16,8 +16,10 @@ _STYLE = (
 _PAGE_STYLE = (
     ":root{color-scheme:light dark}body{font:16px system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
     "table{border-collapse:collapse;width:100%}td,th{padding:.3rem .6rem;border-bottom:1px solid #8886;text-align:left}"
-    ".n{text-align:right;font-variant-numeric:tabular-nums}"
+    ".n,th.n{text-align:right;font-variant-numeric:tabular-nums}"
 )
+
+_KINDS = {"earn": "付与", "boost": "特典", "coupon": "クーポン", "cap": "上限"}
 
 
 def escape(text: object) -> str:
@@ -83,8 +85,9 @@ def page(replay: Replay, language: Language = "ja") -> str:
     names = ("rule", "kind", "account", "times", "amount", "cost (yen)")
     if ja:
         names = ("ルール", "種類", "ためるもの", "回数", "数量", "費用 (円)")
+    head_row = "".join(f'<th class="{"n" if place > 2 else ""}">{name}</th>' for place, name in enumerate(names))
     rows = "".join(
-        f"<tr><td>{escape(rule.id)}</td><td>{escape(rule.kind)}</td><td>{escape(rule.account)}</td>"
+        f"<tr><td>{escape(rule.id)}</td><td>{_KINDS[rule.kind] if ja else rule.kind}</td><td>{escape(rule.account)}</td>"
         f'<td class="n">{rule.times:,}</td><td class="n">{rule.amount:,}</td><td class="n">{rule.cost_yen:,}</td></tr>'
         for rule in sorted(replay.rules.values(), key=lambda rule: (-rule.cost_yen, rule.kind, rule.id))
     )
@@ -96,5 +99,5 @@ def page(replay: Replay, language: Language = "ja") -> str:
     return (
         f'<!doctype html><html lang="{language}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{escape(head)}</title><style>{_PAGE_STYLE}</style><h1>{escape(head)}</h1><p>{escape(figures)}</p>{refused}"
-        f"{chart(replay, language)}<table><tr>{''.join(f'<th>{name}</th>' for name in names)}</tr>{rows}</table><p>{note}</p></html>\n"
+        f"{chart(replay, language)}<table><tr>{head_row}</tr>{rows}</table><p>{note}</p></html>\n"
     )

@@ -72,9 +72,7 @@ def kept_sale(program: Program, register: Register, sale: Sale, member: Member |
     for allocation in original.allocations:
         if allocation.kind in ("discount", "coupon"):
             for place, index in enumerate(order):
-                share = allocation.shares[index]
-                if share and kept[index][0] < sale.lines[index].amount:
-                    share = share * kept[index][0] // sale.lines[index].amount
+                share = allocation.shares[index] * kept[index][0] // max(sale.lines[index].amount, 1)
                 if share:
                     reductions.append(Reduction(allocation.kind, share, (place,), allocation.coupon))
     for allocation in original.allocations:
@@ -92,16 +90,13 @@ def _kept_line(line: Line, amount: int, qty: int) -> Line:
 def refund(program: Program, register: Register, sale: Sale, member: Member | None, kept: Kept, before: Kept | None = None) -> Reversal:
     """The difference between the sale on what is kept now and on what was kept before (None: everything). Program, register, sale and member
     are those stored with the original grant; conditions are tested again, so a sale that falls under a minimum loses its boost."""
-    earlier = quote(program, register, sale, member) if before is None else None
-    points_before = earlier.points_used if earlier else 0
-    if earlier is None:
-        sale_before, points_before = kept_sale(program, register, sale, member, before or {})
-        earlier = quote(program, register, sale_before, member)
-    sale_now, points_now = kept_sale(program, register, sale, member, kept)
+    sale_before = sale if before is None else kept_sale(program, register, sale, member, before)[0]
+    earlier = quote(program, register, sale_before, member)
+    sale_now, _ = kept_sale(program, register, sale, member, kept)
     later = quote(program, register, sale_now, member)
     still_due = {each.id for each in later.coupons_issued}
     cancelled = tuple(each.id for each in earlier.coupons_issued if each.id not in still_due)
-    return Reversal(_difference(earlier, later), (), cancelled, points_before - points_now)
+    return Reversal(_difference(earlier, later), (), cancelled, earlier.points_used - later.points_used)
 
 
 def _difference(earlier: Quote, later: Quote) -> tuple[Entry, ...]:

@@ -180,6 +180,12 @@ def test_discounts_come_before_coupons_and_points_after_them_whatever_the_order(
     assert steps[2] == ("coupon_used", {"coupon": "ten", "label": "ten", "yen": 78})
 
 
+def test_prepaid_value_that_lowers_the_basis_comes_after_the_coupons(make: Make, at: At) -> None:
+    program = make('[basis]\nreduced_by = ["value"]\n' + RULES)
+    sale = Sale("s", at("2026-06-02 12:00"), (Line(1000),), reductions=(Reduction("value", 500),), codes=("TEN",), coupons=(Coupon("TEN", "ten"),))
+    assert [(each.kind, each.amount) for each in quote(program, HERE, sale, None).allocations] == [("coupon", 100), ("value", 500)]
+
+
 def test_a_reduction_may_name_its_lines_and_the_program_what_lowers_the_basis(make: Make, at: At) -> None:
     program = make('[accounts.points]\n[basis]\nreduced_by = ["coupon", "value"]\n[[earn]]\nrate = "1%"')
     given = (Reduction("discount", 100, (1,)), Reduction("coupon", 50), Reduction("value", 300, (0,)))

@@ -173,6 +173,8 @@ def test_after_its_last_day_only_base_rules_hold_for_a_week_then_nothing() -> No
         last = next((reason.code for reason in found.explain if reason.code.startswith("program_")), "")
         return found.total("points"), found.total("stamps"), len(found.coupons_issued), last
 
+    late = quote(program, Register(), Sale.of_total("s", datetime.fromisoformat("2026-07-01T12:00:00+09:00"), 1000), None)
+    assert ("program_grace", (("program", "p@1"),)) in [(reason.code, reason.values) for reason in late.explain]
     assert on("2026-05-31") == (0, 0, 0, "program_not_yet")
     assert on("2026-06-01") == (20, 1, 2, "")
     assert on("2026-06-24") == (200, 1, 2, "")

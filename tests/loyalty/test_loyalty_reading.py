@@ -19,6 +19,8 @@ import pytest
 from posagent.loyalty import Program, read_program
 from posagent.loyalty.days import Expire, Window
 from posagent.loyalty.lint import lint
+from posagent.loyalty.numbers import OutOfRange
+from posagent.loyalty.read_rules import _dates, _hours
 from posagent.loyalty.rules import (
     Account,
     Approval,
@@ -344,6 +346,10 @@ def test_a_broken_or_huge_file_is_one_problem() -> None:
         ("[accounts.points]\n[[earn]]\nrate = \"1%\"\ngive = 1\n", "line 8: earn[1].give: belongs to every, not to rate"),
         ("[accounts.points]\n[[earn]]\nevery = 1\ngive = 1\nround = \"ceil\"\n",
          "line 9: earn[1].round: belongs to rate only; per-amount rules give for every full amount"),
+        (REST + "[accounts.a]\nexpire = { days = 1, x = 1 }\n", "line 9: accounts.a.expire.x: is not a setting; known here: days, from, months, round"),
+        (REST + '[accounts.a]\ncard = { size = 1, rewards = { "1" = "c" } }\n',
+         "line 9: accounts.a.card: the reward at 1 names the coupon 'c', which is not defined; known: none"),
+        (REST + '[rank]\ntiers = [{ id = "no good" }]\n', "line 9: rank.tiers[1].id: must be a short name like 'gold', not 'no good'"),
         (REST + "[accounts.a]\nexpire = {}\n", "line 9: accounts.a.expire: needs exactly one of months and days"),
         (REST + "[[boost]]\n", 'line 8: boost[1]: needs times = "2" or add = 100'),
         (REST + "[[coupon]]\nbenefit = { gift = \"x\" }\n",
@@ -389,6 +395,27 @@ def as_json(value: object) -> object:
 def test_the_checked_in_schema_is_what_the_reader_says() -> None:
     done = subprocess.run([sys.executable, str(ROOT / "tools" / "make_program_schema.py"), "--check"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "config/program.schema.json is up to date\n")
+
+
+def test_the_reader_has_not_changed_without_the_schema() -> None:
+    sys.path.insert(0, str(ROOT / "tools"))
+    try:
+        import make_program_schema
+    finally:
+        sys.path.remove(str(ROOT / "tools"))
+    assert make_program_schema.schema_text() == (ROOT / "config" / "program.schema.json").read_text(encoding="utf-8")
+
+
+def test_a_cap_on_points_may_stand_once_or_twice(make: Make) -> None:
+    assert make(REST + "[limits]\npoints_per_sale = 5\nper_sale = { points = 7 }\n").caps == (("points", 5),)
+    assert make(REST + "[limits]\nper_sale = { points = 7 }\n").caps == (("points", 7),)
+
+
+def test_the_parsers_of_a_rule_say_which_form_is_wrong() -> None:
+    for parse, text, code in ((_hours, "09:00-09:00", "time"), (_dates, "x", "date"), (_dates, "2026-05-02..2026-05-01", "date")):
+        with pytest.raises(OutOfRange) as refused:
+            parse(text)  # type: ignore[operator]
+        assert refused.value.code == code
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

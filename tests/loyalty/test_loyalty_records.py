@@ -103,6 +103,7 @@ def test_a_full_member_register_and_coupon_are_read() -> None:
         ({**SALE, "clock_ok": 1}, "type", "sale.clock_ok must be true or false, not 1"),
         ({**SALE, "reductions": [{"kind": "gift", "amount": 1}]}, "type",
          "sale.reductions[1].kind must be one of discount, coupon, points, value, not 'gift'"),
+        ({**SALE, "reductions": [{"kind": "points"}]}, "missing", "sale.reductions[1].amount is missing"),
         ({**SALE, "reductions": [{"amount": 1, "lines": [True]}]}, "type", "sale.reductions[1].lines must hold whole numbers only"),
         ({**SALE, "reductions": [{"amount": 1, "x": 1}]}, "unknown", "sale.reductions[1].x is not known; known: amount, coupon, kind, lines"),
         ({**SALE, "coupons": [{"code": "C"}]}, "missing", "sale.coupons[1].definition is missing"),

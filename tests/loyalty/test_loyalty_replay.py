@@ -13,7 +13,7 @@ import pytest
 
 from posagent.loyalty import Line, Member, Program, Reduction, Register, Sale, quote
 from posagent.loyalty.replay import DayCost, Replay, RuleCost, benefit_worth, replay, unit_worth
-from posagent.loyalty.replay_page import chart, escape, page
+from posagent.loyalty.replay_page import _round_up, chart, escape, page
 from posagent.loyalty.rules import Benefit
 
 Make = Callable[..., Program]
@@ -150,6 +150,18 @@ def test_a_chart_of_one_day_and_of_large_sums() -> None:
     for cost, top in ((1, "1"), (2, "2"), (3, "5"), (5, "5"), (6, "10"), (10, "10"), (11, "20"), (500, "500"), (501, "1,000")):
         done.days["2026-06-01"].cost_yen = cost
         assert f">{top}<" in chart(done)
+
+
+def test_the_top_of_an_axis_is_a_round_number() -> None:
+    assert [_round_up(value) for value in (1, 2, 3, 5, 6, 10, 11, 49, 50, 51)] == [1, 2, 5, 5, 10, 10, 20, 50, 50, 100]
+
+
+def test_a_chart_without_days_or_with_very_many(golden: Callable[[str, str], None]) -> None:
+    golden("chart-empty.svg", chart(Replay("p@1")))
+    done = Replay("p@1")
+    done.days = {f"{2000 + day // 300}-{day % 300:03d}": DayCost(1, 1, 1, day) for day in range(1500)}
+    golden("chart-many.svg", chart(done))
+    assert Replay("p", days={"d": DayCost(1, 1, 100_000, 100_000)}).cost_bp == 10_000
 
 
 def test_names_cannot_break_out() -> None:

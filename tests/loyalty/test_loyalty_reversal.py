@@ -115,6 +115,13 @@ def test_used_points_stay_used_while_there_is_something_to_pay(make: Make, at: A
     assert refund(program, Register(), sale, M, {0: (1000, 1), 1: (500, 1)}).points_back == 0
 
 
+def test_prepaid_value_that_lowers_the_basis_stays_too(make: Make, at: At) -> None:
+    program = make(BODY + '[basis]\nreduced_by = ["value"]\n')
+    sale = sale_of(at, 1000, 500, reductions=(Reduction("value", 600),))
+    kept, used = kept_sale(program, Register(), sale, M, {0: (1000, 1)})
+    assert (kept.reductions, used) == ((Reduction("value", 600),), 0)
+
+
 def test_points_that_were_used_on_some_lines_stay_on_them(make: Make, at: At) -> None:
     program, sale = make(BODY), sale_of(at, 300, 1000, 500, reductions=(Reduction("points", 700, (0, 1)),))
     kept, used = kept_sale(program, Register(), sale, M, {0: (300, 1), 2: (500, 1)})
@@ -240,6 +247,7 @@ def test_a_hold_reserves() -> None:
     assert (ledger.release("8", "h"), ledger.release("8", "h"), ledger.release("9", "h")) == ("ok", "duplicate", "nothing")
     assert (ledger.redeem("10", "m", "points", 60), balance(ledger)) == ("ok", 0)
     assert ledger.hold("11", "j", "m", "points", 0) == "ok"
+    assert (ledger.hold("12", "k", "nobody", "points", 1), ledger.redeem("13", "nobody", "points", 1)) == ("short", "short")
 
 
 def test_an_adjustment_is_recorded_with_its_reason() -> None:

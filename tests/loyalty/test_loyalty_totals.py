@@ -15,11 +15,11 @@ def event(kind: str, seq: int, entries: list[tuple[str, int]] | None = None, **m
 
 
 EVENTS = [
-    event("sale.granted", 11, [("points", 1200), ("stamps", 1)], member="m", data={"lines": [{"amount": 1000}, {"amount": 200}]}),
+    event("sale.granted", 11, [("points", 1200), ("stamps", 1)], member="m", data={"lines": [{"amount": 1000}, {"amount": 200}, {}]}),
     event("sale.seen", 12, data={"lines": [{"amount": 300}]}),
     event("sale.voided", 13, [("points", -100), ("points", 30)], operator="op2"),
     event("sale.refunded", 14, [("points", -50), ("points", 5)]),
-    event("points.redeemed", 15, [("points", -300)]),
+    event("points.redeemed", 15, [("points", -310), ("points", 10)]),
     event("points.adjusted", 16, [("points", 50)]),
     event("points.adjusted", 17, [("points", -20)], operator=None),
     event("value.charged", 18, [("value", 3000), ("bonus", 300)]),

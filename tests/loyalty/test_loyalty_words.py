@@ -15,6 +15,7 @@ from posagent.loyalty import Coupon, Line, Member, Program, Reduction, Register,
 from posagent.loyalty.describe import describe
 from posagent.loyalty.lint import Finding, effective_rate, lint, max_gift
 from posagent.loyalty.model import Reason, Refusal
+from posagent.loyalty.rules import Earn
 from posagent.loyalty.words import REFUSALS, explain, say
 
 Make = Callable[..., Program]
@@ -282,6 +283,8 @@ GIFT = '[[coupon]]\nid = "c"\nissue = "stamps"\nvalid = { days = 9 }\nbenefit = 
         ("visit = 1\nwhen = { min_amount = 500 }\n[[boost]]\naccount = \"stamps\"\nadd = 1\n", 2500),
         ("visit = 2\nwhen = { min_amount = 500 }\n[[boost]]\naccount = \"stamps\"\ntimes = \"1.5\"\n[[boost]]\naccount = \"stamps\"\nadd = 2\ngroup = \"g\"\n", 1000),
         ("visit = 1\nwhen = { min_amount = 500 }\n[[boost]]\nadd = 5\n", 5000),
+        ("visit = 2\nwhen = { min_amount = 500 }\n[[boost]]\naccount = \"stamps\"\ntimes = \"1.5\"\n", 2000),
+        ("visit = 1\nwhen = { min_amount = 500 }\n[[earn]]\naccount = \"stamps\"\nlines = [\"x\"]\ngive = 0\n", 5000),
         ("every = 700\ngive = 3\n", 2800),
         ("rate = \"1%\"\nwhen = { min_amount = 1200 }\n", 1200),
         ("item = 1\n", 100),
@@ -305,6 +308,7 @@ def test_the_effective_rate_counts_worth_and_the_best_boost_of_each_group(make: 
     boosts += '[accounts.other]\n[[boost]]\naccount = "other"\ntimes = "10"\n[[earn]]\naccount = "other"\nvisit = 1\n[[earn]]\naccount = "other"\nevery = 300\ngive = 10\n'
     program = make(SOUND.replace("[accounts.points]\n", "[accounts.points]\nredeem = { yen = 2 }\n") + boosts)
     assert [effective_rate(program, rule) for rule in program.earn] == [500, 0, 3330]
+    assert effective_rate(make(SOUND), Earn("e", "points", "amount", every=1, give=1)) == 10_000
 
 
 AGAINST = '[accounts.stamps]\nexpire = { months = 6 }\ncard = { size = 5, rewards = {} }\nredeem = { yen = 5 }\n[rank]\ntiers = [{ id = "a" }, { id = "b" }]\n'
@@ -328,6 +332,11 @@ def test_what_the_lint_finds_against_the_version_before(make: Make) -> None:
         "E accounts.stamps: was in p@1 and is gone; members hold balances in it [account-dropped]",
         "W rank.tiers: the rank 'a' of p@1 is gone; members who hold it fall to no rank [rank-dropped]",
         "W rank.tiers: the rank 'b' of p@1 is gone; members who hold it fall to no rank [rank-dropped]",
+    ]
+    two = SOUND.replace("[accounts.points]", "[accounts.gone]\n[accounts.points]")
+    assert [each.rpartition(" ")[2] for each in findings(make, SOUND.replace("[accounts.points]\n", "[accounts.points]\nexpire = { days = 1 }\n"), old=two)] == [
+        "[account-dropped]",
+        "[expire-shorter]",
     ]
     worse = AGAINST.replace("months = 6", "months = 5").replace("size = 5", "size = 6").replace("yen = 5", "yen = 4").replace(', { id = "b" }', "")
     assert findings(make, SOUND + worse, old=SOUND + AGAINST) == [
