@@ -14,12 +14,11 @@ PURE_NAMES = tuple(
         "slips", "slip_texts", "strict", "messages",
     )
 )
-PURE_STDLIB = set(
-    (
-        "__future__ abc base64 bisect collections dataclasses datetime difflib enum fractions functools hashlib hmac itertools json math "
-        "operator re string struct tomllib types typing unicodedata zoneinfo"
-    ).split()
-)  # fmt: skip
+PURE_STDLIB = {
+    "__future__", "abc", "base64", "bisect", "collections", "dataclasses", "datetime", "difflib", "enum", "fractions", "functools",
+    "hashlib", "hmac", "itertools", "json", "math", "operator", "re", "string", "struct", "tomllib", "types", "typing", "unicodedata",
+    "zoneinfo",
+}  # fmt: skip
 FOR_DRIVERS = tuple(f"posagent.{name}" for name in ("ports", "errors", "slips", "strict", "member_code"))
 PROTOCOL = tuple(f"offline_queue.{part}" for part in ("answers", "chain", "errors", "signature", "signed_file", "wire"))
 OUR_TOPS = {"posagent", "drivers", "offline_queue", "virtual_counter", "tools"}

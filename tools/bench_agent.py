@@ -137,7 +137,7 @@ def _idle(directory: Path) -> list[dict[str, Any]]:
     cpu = (after[1] - before[1]) / os.sysconf("SC_CLK_TCK") / IDLE_S * 100
     how = f"over {IDLE_S} s without page or camera, one serial scanner"
     return [
-        {"name": "agent.idle.wakeups", "value": round(wakes, 2), "unit": "1/s", "goal": 1.0, "better": "lower", "how": f"voluntary switches {how}"},
+        {"name": "agent.idle.wakeups", "value": round(wakes, 2), "unit": "1/s", "goal": 1.0, "better": "lower", "how": "all threads, " + how},
         {"name": "agent.idle.cpu", "value": round(cpu, 3), "unit": "% of a core", "goal": 0.3, "better": "lower", "how": how},
         {"name": "agent.idle.pss", "value": round(pss / 1024, 1), "unit": "MB", "goal": 40, "better": "lower", "how": "smaps_rollup " + how},
     ]
