@@ -101,25 +101,25 @@ def _run(ops: list[Op], root: Path, work: Path, places: list[int], modes: tuple[
     return cuts
 
 
-def test_no_power_cut_loses_what_was_told(tmp_path: Path) -> None:
+def test_no_power_cut_loses_what_was_told(tmp_path: Path, memory_path: Path) -> None:
     ops = record(SCENARIO, tmp_path / "till")
     places = _boundaries(ops)
-    cuts = _run(ops, tmp_path / "till", tmp_path, places, ("none", "torn"))
+    cuts = _run(ops, tmp_path / "till", memory_path, places, ("none", "torn"))
     assert cuts > 200
 
 
 @pytest.mark.parametrize("mutant", ["NORMAL", "DELETE", "cursor-before-verdict", "retention-before-cursor"])
-def test_the_matrix_notices_when_a_safety_line_is_broken(tmp_path: Path, mutant: str) -> None:
+def test_the_matrix_notices_when_a_safety_line_is_broken(tmp_path: Path, memory_path: Path, mutant: str) -> None:
     ops = record(SCENARIO, tmp_path / "till", mutant)
     with pytest.raises(Lost):
-        _run(ops, tmp_path / "till", tmp_path, _boundaries(ops), ("none",))
+        _run(ops, tmp_path / "till", memory_path, _boundaries(ops), ("none",))
 
 
 @pytest.mark.slow
-def test_ten_thousand_power_cuts_lose_nothing(tmp_path: Path) -> None:
+def test_ten_thousand_power_cuts_lose_nothing(tmp_path: Path, memory_path: Path) -> None:
     cuts = 0
     while cuts < 10_000:
         root = tmp_path / f"till{cuts}"
         ops = record(SCENARIO, root)
         for seed in range(10):
-            cuts += _run(ops, root, tmp_path, list(range(1, len(ops) + 1)), get_args(How), seed)
+            cuts += _run(ops, root, memory_path, list(range(1, len(ops) + 1)), get_args(How), seed)

@@ -23,9 +23,9 @@ COUNT = 200
 
 
 @pytest.fixture
-def sound(tmp_path: Path, grant: Grant) -> Path:
+def sound(memory_path: Path, grant: Grant) -> Path:
     """A directory with COUNT events and one open job, left without a clean end, everything in the file and nothing in the WAL."""
-    directory = tmp_path / "sound"
+    directory = memory_path / "sound"
     journal = Journal.open(directory, source=SOURCE, reserve_mb=0)
     for number in range(COUNT):
         journal.put([grant(f"20261122/R2/{number:06d}/point", points=number)], [NewJob("front", "S1", b"slip")] if number == 7 else ())
@@ -239,11 +239,11 @@ def _scratch_and_start(sound: Path, work: Path, trials: int, seed: int) -> None:
         shutil.rmtree(directory)
 
 
-def test_a_scratched_file_never_keeps_the_register_from_starting_and_selling(sound: Path, tmp_path: Path) -> None:
-    _scratch_and_start(sound, tmp_path, 20, 1)
+def test_a_scratched_file_never_keeps_the_register_from_starting_and_selling(sound: Path, memory_path: Path) -> None:
+    _scratch_and_start(sound, memory_path, 20, 1)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
-def test_a_thousand_scratched_files_never_keep_the_register_from_starting(sound: Path, tmp_path: Path, seed: int) -> None:
-    _scratch_and_start(sound, tmp_path, 100, 100 + seed)
+def test_a_thousand_scratched_files_never_keep_the_register_from_starting(sound: Path, memory_path: Path, seed: int) -> None:
+    _scratch_and_start(sound, memory_path, 100, 100 + seed)

@@ -35,7 +35,7 @@ class Register(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.home = Path(tempfile.mkdtemp(prefix="queue-model-"))
+        self.home = Path(tempfile.mkdtemp(prefix="queue-model-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
         self.model = Model()
         self.told: dict[str, int] = {}
         self.image: tuple[Path, dict[str, int]] | None = None
