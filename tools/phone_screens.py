@@ -110,7 +110,7 @@ def sequence(carrier: Carrier, kind: str, seed: int, frames: int = 40) -> Iterat
     rng = np.random.default_rng([17, CARRIERS.index(carrier), seed])
     rest = {
         "good": View(), "dim": View(gain=0.25, noise=8.0), "tilt": View(roll=rng.uniform(20, 60)), "far": View(share=0.27),
-        "moire": View(moire=True), "soft": View(blur=1.5),
+        "moire": View(moire=True, roll=rng.uniform(-3, 3)), "soft": View(blur=1.5),
     }[kind]  # fmt: skip
     for number in range(frames):
         left = max(0.0, 1 - number / 12)
@@ -246,9 +246,12 @@ def _homography(view: View, size: tuple[int, int], unit: float) -> Any:
 
 
 def _through_subpixels(phone: Any, matrix: Any, size: tuple[int, int]) -> Any:
-    """Red, green and blue stripes of each pixel, sampled without a low-pass: the beat of two grids."""
+    """Red, green and blue stripes of each pixel, sampled without a low-pass: the beat of two grids.
+
+    The weights are the channels' shares of luma to the power of 0.25: a sensor's pixel covers about six of them and averages most away.
+    """
     stripes = np.repeat(phone, 3, axis=1).astype(np.float32)
-    weight = np.resize(np.array([0.90, 1.77, 0.33], np.float32) ** 0.45, stripes.shape[1])
+    weight = np.resize(np.array([0.90, 1.77, 0.33], np.float32) ** 0.25, stripes.shape[1])
     third = matrix @ np.array([[1 / 3, 0, 0], [0, 1, 0], [0, 0, 1]])
     return cv2.warpPerspective(np.clip(stripes * weight, 0, 330), third, size, flags=cv2.INTER_NEAREST)
 
