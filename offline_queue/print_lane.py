@@ -24,7 +24,6 @@ from offline_queue.errors import JobChanged, NoSuchEntry
 from offline_queue.events import NewEvent, NewJob
 from offline_queue.journal import Journal
 from offline_queue.ledger import add_job, append, now_text, read_head
-from offline_queue.reader import JournalReader
 
 T = TypeVar("T")
 State = Literal["QUEUED", "SENDING", "HANDED", "HELD", "CONFIRMED", "UNCONFIRMED", "NEEDS_OPERATOR", "SUPERSEDED", "CANCELLED"]
@@ -89,7 +88,8 @@ class PrintLane:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._local = threading.local()
+        self._reader = journal.reader()
+        self._reading = threading.Lock()
 
     # ---------------------------------------------------------------- what there is
 
@@ -121,7 +121,7 @@ class PrintLane:
 
     def history(self, number: int) -> list[Step]:
         """Every state a job has been in, oldest first."""
-        rows = self._reader().rows(
+        rows = self._rows(
             "SELECT state, attempt, certainty, evidence, reason, operator, at FROM job_event WHERE job = ? ORDER BY id LIMIT 1000", (number,)
         )
         return [Step(**{**row, "evidence": _load(row["evidence"])}) for row in rows]
@@ -212,13 +212,11 @@ class PrintLane:
 
     def _jobs(self, where: str, values: Sequence[Any], limit: int, order: str = "ASC") -> list[Job]:
         sql = f"SELECT {_COLUMNS} FROM job WHERE {where} ORDER BY id {order} LIMIT ?"  # noqa: S608 - ``where`` is one of ours
-        return [_job(tuple(row.values())) for row in self._reader().rows(sql, (*values, limit))]
+        return [_job(tuple(row.values())) for row in self._rows(sql, (*values, limit))]
 
-    def _reader(self) -> JournalReader:
-        reader = getattr(self._local, "reader", None)
-        if reader is None:
-            reader = self._local.reader = self._journal.reader()
-        return cast("JournalReader", reader)
+    def _rows(self, sql: str, values: Sequence[Any]) -> list[dict[str, Any]]:
+        with self._reading:
+            return self._reader.rows(sql, values)
 
 
 def _move(

@@ -13,7 +13,6 @@ from typing import Any
 from offline_queue.errors import JobChanged, NoSuchEntry
 from offline_queue.journal import Journal
 from offline_queue.print_lane import PrintLane
-from offline_queue.reader import JournalReader
 from offline_queue.sync import SyncState
 from posagent.agent import Agent, Ask, Typed
 from posagent.board import DeviceState
@@ -50,14 +49,18 @@ class ScreenBackend:
         self.language: Language = language
         self.store_name, self.register_name = store_name, register_name
         self._agent, self._journal, self._lane, self._link, self._picture = agent, journal, lane, link, slip_picture
-        self._readers = threading.local()
+        self._reader = journal.reader()
+        self._reading = threading.Lock()
+        self._shift = ("", 0)
 
     # ------------------------------------------------------------ looking
 
     def status(self) -> Status:
         """The state now, from memory and one short read."""
         now_ns, agent = time.monotonic_ns(), self._agent
-        link, pending, worst = self._link(), self._reader().pending(), agent.board.worst()
+        link, worst = self._link(), agent.board.worst()
+        with self._reading:
+            pending = self._reader.pending()
         health, state = self._journal.health(), agent.state
         level: Level = "ok"
         code: str | None = None
@@ -86,7 +89,7 @@ class ScreenBackend:
             if state.card or state.basket
             else None,
             "questions": asked,
-            "shift_start_seq": 0,
+            "shift_start_seq": self._shift_start(),
             "degraded": [worst.name] if worst else [],
             "ready": health.state != "failed",
         }  # fmt: skip
@@ -95,7 +98,8 @@ class ScreenBackend:
         """Page events after a number; reads on until ``limit`` are found or the journal ends."""
         found: list[tuple[int, PageEvent]] = []
         while len(found) < limit:
-            batch = self._reader().events(after_seq, limit, types=SHOWN)
+            with self._reading:
+                batch = self._reader.events(after_seq, limit, types=SHOWN)
             for event in batch:
                 shown = page_event(event.type, event.data)
                 if shown is not None:
@@ -107,7 +111,8 @@ class ScreenBackend:
 
     def last_seq(self) -> int:
         """The journal's newest number."""
-        return self._reader().head()[0]
+        with self._reading:
+            return self._reader.head()[0]
 
     def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
         """See `Backend.subscribe`."""
@@ -191,12 +196,21 @@ class ScreenBackend:
         except TimeoutError:
             raise PosagentError("the counter did not answer in time; send the same again with the same key", code="E901") from None
 
-    def _reader(self) -> JournalReader:
-        """One reader per thread."""
-        reader = getattr(self._readers, "reader", None)
-        if reader is None:
-            reader = self._readers.reader = self._journal.reader()
-        return reader
+    def _shift_start(self) -> int:
+        """The number after which today's business date begins: business dates rise with the numbers, so halving finds it."""
+        today = self._agent.rules.day(datetime.now().astimezone())
+        if self._shift[0] != today:
+            low, high = 0, self.last_seq()
+            while low < high:
+                middle = (low + high) // 2
+                with self._reading:
+                    found = self._reader.events(middle, 1)
+                if found and found[0].data["business_date"] < today:
+                    low = middle + 1
+                else:
+                    high = middle
+            self._shift = (today, low)
+        return self._shift[1]
 
 
 def basket_of_request(sale: Mapping[str, Any], key: str, at: datetime) -> Basket:

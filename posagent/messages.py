@@ -71,6 +71,8 @@ _ROWS = (
          "The key for member numbers cannot be read", "Sell without points and tell support this code; the register must be enrolled again."),
     _row("E104", "レジの登録情報が読めません", "サポートに番号を伝えてください。",
          "The register's credentials cannot be read", "Tell support this code; the register must be enrolled again."),
+    _row("E105", "設定ファイルがありません", "会計は続けられます。サポートに番号を伝えてください。",
+         "There is no settings file", "Go on selling. Tell support this code; they run: posagent check-config"),
     # E2 printer: the cashier or a technician acts
     _row("E200", "クーポンプリンタに問題があります", "電源を入れ直してください。直らなければサポートに番号を伝えてください。",
          "The coupon printer has a problem", "Switch it off and on. If that does not help, tell support this code."),

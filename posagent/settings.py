@@ -102,9 +102,9 @@ def load_settings(path: Path, *, safe_mode: bool = False) -> tuple[Settings, Reg
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:
-        raise SettingsError(f"{path}: there is no settings file; copy config/posagent.example.toml there and edit it", code="E101") from None
+        raise SettingsError(f"{path}: there is no settings file; copy config/posagent.example.toml there and edit it", code="E105") from None
     except (OSError, UnicodeDecodeError) as trouble:
-        raise SettingsError(f"{path}: cannot be read: {trouble}; it must be UTF-8 text, readable by this user", code="E101") from trouble
+        raise SettingsError(f"{path}: cannot be read: {trouble}; it must be UTF-8 text, readable by this user", code="E105") from trouble
     settings, registry, problems = read_settings(text, base=path.parent, safe_mode=safe_mode)
     if problems:
         noun = "problem" if len(problems) == 1 else "problems"
