@@ -50,7 +50,7 @@ class Counter:
     def settle(self) -> None:
         """Until the printer has nothing more to do (or stands still)."""
         for _ in range(400):
-            if self.paper.idle:
+            if self.paper.idle or not self.paper.state()["online"]:
                 return
             self.paper.wait(0.02)
 
