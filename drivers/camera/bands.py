@@ -1,9 +1,9 @@
 """Owns reading a levelled strip that a decoder cannot read as it is: rows averaged into bands, enlarged, and the blur undone.
 
 Averaging rows removes noise without blurring bars, once the bars stand upright (`strips.best_shear`); a Wiener filter along the line then
-undoes a guessed blur: defocus (Gaussian) or a moving hand (box). A wrong guess reads nothing. On 39 synthetic phone screens that stayed
-unread otherwise, unsharp masks in its place read 3 and the filters 24. A value counts only when bands, each from its own rows, agree and
-none disagrees.
+undoes a guessed blur: defocus (Gaussian) or a moving hand (box). A wrong guess reads nothing. Of 204 drawn phone screens the filters read
+194 where unsharp masks in their place read 185 (720 lines; 188 and 182 at 480). A value counts only when bands, each from its own rows,
+agree and none disagrees.
 """
 
 from __future__ import annotations

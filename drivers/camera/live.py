@@ -7,7 +7,7 @@
     E  strips in a larger copy of the frame, and all formats turned     every other frame
 
 A pass that read something ends the frame; a pass that would start after the deadline waits for the next frame, which begins there.
-Figures and thresholds: measurements on synthetic phone screens and 714 photographs; docs in the README's figures.
+`tools/bench_camera.py` measures what the passes read and cost.
 """
 
 from __future__ import annotations
