@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, assert_never
 
-from offline_queue.errors import JournalError, KeyConflict, QueueFull
+from offline_queue.errors import EventRefused, JournalError, KeyConflict, QueueFull
 from offline_queue.events import NewEvent, NewJob, Stored
 from offline_queue.journal import Journal
 from posagent import counter, service
@@ -320,6 +320,9 @@ class Agent:
             stored: Stored = self.journal.put(events, jobs).result(COMMIT_S)
         except KeyConflict as conflict:
             return Answered(self._now(), commit.intent, "conflict", conflict.stored.id, conflict.stored.data)
+        except EventRefused as refused:  # what a door sent cannot be written down; nothing of it is stored
+            _log.error("%s", refused)
+            return Answered(self._now(), commit.intent, "refused", "", {})
         except QueueFull as full:
             _log.error("%s", full)
             return Answered(self._now(), commit.intent, "full", "", {})

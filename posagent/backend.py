@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,7 +22,7 @@ from posagent.counter import Reply, SaleArrived, VoidAsked
 from posagent.errors import PosagentError, Refused
 from posagent.events import Role
 from posagent.loyalty.model import Line, Sale, SaleRejected
-from posagent.loyalty.quote import quote
+from posagent.loyalty.quote import check_sale, quote
 from posagent.loyalty.records import plain
 from posagent.page_events import SHOWN, page_event
 from posagent.print_lane import answer_job
@@ -228,9 +229,15 @@ def basket_of_request(sale: Mapping[str, Any], key: str, at: datetime) -> Basket
         else:
             split = {int(rate): amount for rate, amount in sale.get("tax_split", {}).items()}
             lines = Sale.of_total("", at, total, tax_split=split).lines
+        check_sale(Sale("", at, lines))
     except SaleRejected as wrong:
         raise Refused(str(wrong), code="E622") from wrong
-    own = f"n{receipt_no}" if receipt_no else f"k{sha256(key.encode()).hexdigest()[:16]}"
+    if not receipt_no:
+        own = "k" + sha256(key.encode()).hexdigest()[:16]
+    elif re.fullmatch(r"[A-Za-z0-9_.-]{1,40}", receipt_no):
+        own = "n" + receipt_no
+    else:  # the POS's own words go into the record, not into a key
+        own = "h" + sha256(receipt_no.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return Basket(own, lines, at, sale.get("paid", True), sale.get("source", "api"), receipt_no)
 
 

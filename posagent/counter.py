@@ -26,6 +26,7 @@ from posagent.handout import HandedSlip, slips_for_grant
 from posagent.loyalty.model import Sale, SaleRejected
 from posagent.loyalty.quote import quote
 
+_UNSTORED = {"full": "E506", "failed": "E500", "refused": "E622"}
 REMEMBERED_SALES = 2000
 """Live grants kept in memory for voids and double scans; older sales are answered from the journal's keys."""
 
@@ -104,7 +105,8 @@ class Ticked:
     now: Now
 
 
-Result = Literal["stored", "duplicate", "conflict", "full", "failed"]
+Result = Literal["stored", "duplicate", "conflict", "full", "failed", "refused"]
+"""full: disk and reserve are used up; failed: the disk did not take it, or not in time; refused: it cannot be written as an event at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,8 +331,7 @@ def _void_asked(state: State, asked: VoidAsked, rules: Rules) -> Step:
 def _answered(state: State, answer: Answered, rules: Rules) -> Step:
     """What the store said decides what is told."""
     now, intent = answer.now, answer.intent
-    if answer.result in {"full", "failed"}:
-        code = "E506" if answer.result == "full" else "E500"
+    if code := _UNSTORED.get(answer.result):
         asked = None if isinstance(intent, (AttachCard, NoteCode)) else intent.reply
         return replace(state, bounce=("", 0)), (Tell(code), *_reply(asked, "unavailable", {"code": code}))
     match intent:

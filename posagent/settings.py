@@ -174,7 +174,7 @@ def _cloud(table: Table, base: Path) -> CloudSettings:
     if url.startswith("http://") and not re.match(r"http://(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?(/|$)", url):
         table.complain("url", "sends members' points over an open line; use https:// (http:// is for this machine only)")
     credentials = table.text("credentials", None)
-    heartbeat_s = table.integer("heartbeat_s", 900, minimum=5, maximum=86400)
+    heartbeat_s = table.integer("heartbeat_s", 900, minimum=5, maximum=900)
     found = CloudSettings(url.rstrip("/"), base / credentials if credentials else None, heartbeat_s)
     table.finish()
     return found

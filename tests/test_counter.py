@@ -312,7 +312,7 @@ def test_a_foreign_code_is_recorded_and_told() -> None:
     assert till.stored[0].data["masked"] == "**9"
 
 
-@pytest.mark.parametrize(("broken", "code"), [("full", "E506"), ("failed", "E500")])
+@pytest.mark.parametrize(("broken", "code"), [("full", "E506"), ("failed", "E500"), ("refused", "E622")])
 def test_nothing_is_told_as_done_when_the_store_refuses(broken: str, code: str) -> None:
     till = Till()
     till.scan()
