@@ -114,6 +114,12 @@ def test_a_cooldown_allows_again_in_time(at: Callable[[str], datetime], policy: 
     assert cooldown_allows(policy, at(last) if last else None, at(now), "05:00") is allowed
 
 
+def test_the_day_begins_at_midnight_unless_said_otherwise(at: Callable[[str], datetime]) -> None:
+    assert cooldown_allows("day", at("2026-04-01 23:59"), at("2026-04-02 00:00"))
+    assert not late_allows(0, at("2026-04-01 23:59"), at("2026-04-02 00:00"))
+    assert business_date(at("2026-04-02 00:00")) == date(2026, 4, 2)
+
+
 @pytest.mark.parametrize("policy", ["hours:0", "hours:", "hours:12345", "week", "hours:3h"])
 def test_an_unknown_cooldown_is_refused(at: Callable[[str], datetime], policy: str) -> None:
     with pytest.raises(OutOfRange, match=r'^a cooldown is "none", "day" or "hours:3", not ') as refused:

@@ -69,6 +69,8 @@ def test_pieces_must_divide_the_line_but_not_what_a_reduction_leaves(make: Make,
         points(program, basket(at, Line(5), Line(100, qty=3)))
     assert refused.value.code == "unit"
     cut = (Reduction("discount", 2),)
+    exact = make(TWO + '[[earn]]\nevery = 1\ngive = 1\nper = "unit"')
+    assert points(exact, basket(at, Line(303, qty=3), reductions=cut)) == 301
     assert points(program, basket(at, Line(303, qty=3), reductions=cut)) == 3  # 301 is 101 + 100 + 100
     assert points(program, basket(at, Line(303, qty=3), reductions=(Reduction("discount", 5),))) == 1  # 298 is 100 + 99 + 99
 

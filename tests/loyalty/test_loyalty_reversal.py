@@ -168,6 +168,7 @@ def test_an_adjustment_needs_reason_approver_manager_and_cloud() -> None:
     assert refused("points", 50, "", "m7") == ("reason", reasons + "''")
     assert refused("points", 50, "because", "m7") == ("reason", reasons + "'because'")
     assert refused("points", 50, "other", "m7", text=" ") == ("reason", "the reason 'other' needs words")
+    assert refused("points", 50, "other", "m7")[0] == "reason"
     assert refused("points", 50, "goodwill", " ") == ("approver", "an adjustment needs the code of the manager who approves it")
     assert refused("points", 50, "goodwill", "m7", role="staff") == ("role", "an adjustment needs a manager, not 'staff'")
     assert refused("points", 50, "goodwill", "m7", online=False) == ("offline", "an adjustment needs the cloud; do it when the line is back")

@@ -166,6 +166,7 @@ def test_what_expires_first_is_spent_first_then_bonus_then_the_oldest() -> None:
     assert spend(lots, 150, day) == ((("today", 100), ("late-bonus", 50)), 0)
     assert spend(lots, 100, day) == ((("today", 100),), 0)
     assert spend(lots, 0, day) == ((), 0)
+    assert spend([Lot("one", "value", 1)], 1, day) == ((("one", 1),), 0)
     with pytest.raises(OutOfRange, match=r"^an amount to spend must not be negative, but is -1$"):
         spend(lots, -1, day)
 
@@ -188,6 +189,7 @@ def test_what_is_missing_for_the_next_tier() -> None:
     assert missing(RANKS, {"spend": 100, "visits": 2}) == ("gold", {"visits": 1})
     assert missing(RANKS, {"spend": 100, "visits": 3}) == ("vip", {"student": 1})
     assert missing(RANKS, {"student": 1}) is None
+    assert missing(Ranks(Window(), (Tier("a", "A", (("spend", 1),)), Tier("b", "B", (("spend", 9),)))), {}) == ("a", {"spend": 1})
     assert missing(Ranks(Window(), (Tier("gold", "G", (("spend", 1),)),)), {}) == ("gold", {"spend": 1})
 
 
@@ -203,6 +205,7 @@ def test_a_program_holds_in_its_scope_and_time(make: Make) -> None:
     assert applicable(program, day, "s1") is OK
     assert applicable(program, day, "s2", "acme", "cafe").grants
     assert applicable(program, day, "s3").reason == "program p@3 holds in s1, s2, not in 's3'; install the store's own program"
+    assert applicable(program, day, "s3").state == "scope"
     other = applicable(program, day, "s1", "other", "cafe")
     assert (other.state, other.grants) == ("scope", False)
     assert other.reason == "program p@3 is for company 'acme', not 'other'; install the program of 'other'"

@@ -116,6 +116,19 @@ def test_rare_rules_in_words(make: Make, language: str, golden: Golden) -> None:
     golden(f"rare.{language}.txt", "\n".join(describe(make(RARE), language)))  # type: ignore[arg-type]
 
 
+def test_days_of_the_week_in_words(make: Make) -> None:
+    def line(days: str, language: str) -> str:
+        program = make(f'[accounts.points]\n[[earn]]\nrate = "1%"\nwhen = {{ weekday = {days} }}\n')
+        return next(each for each in describe(program, language) if each.startswith("- [") or "曜" in each)  # type: ignore[arg-type]
+
+    names = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+    for short, name, letter in zip(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), names, "月火水木金土日", strict=True):
+        assert line(f'["{short}"]', "en").startswith(f"- [on {name}] ")
+        assert line(f'["{short}"]', "ja").startswith(f"- 【{letter}曜】")
+    assert line('["tue", "mon"]', "en").startswith("- [on Monday or Tuesday] ")
+    assert line('["mon", "tue", "wed"]', "en").startswith("- [Monday to Wednesday] ")
+
+
 def test_japanese_is_the_language_of_the_store(make: Make) -> None:
     program = make(RARE)
     assert describe(program) == describe(program, "ja")
