@@ -13,7 +13,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from struct import iter_unpack, unpack_from
 
 GLYPH_ROWS = 24
@@ -45,7 +45,7 @@ def glyph(char: str) -> Glyph | None:
 
 @cache
 def _index(name: str) -> tuple[bytes, dict[int, tuple[int, int]]]:
-    body = files("drivers.escpos").joinpath("font", name).read_bytes()
+    body = (Path(__file__).parent / "font" / name).read_bytes()
     if body[:6] != b"PA24\x00\x01":
         raise ValueError(f"{name} is not a glyph atlas of this version; tools/make_atlas.py builds it")
     (count,) = unpack_from(">H", body, 6)

@@ -147,7 +147,7 @@ def _aligned(text: str, align: Align, columns: int, style: Row) -> Row:
     spare = columns - width(text) * style.wide
     indent = max({"left": 0, "center": spare // 2, "right": spare}[align], 0)
     if not style.invert:
-        return replace(style, text=text, indent=indent)
+        return Row(text, indent, style.bold, style.invert, style.wide, style.tall)
     room = columns // style.wide  # a bar over the whole width
     left = indent // style.wide
     return replace(style, text=" " * left + text + " " * (room - left - width(text)))
@@ -159,7 +159,7 @@ def _columns(line: Columns, columns: int) -> list[Row]:
     left, right = clean(line.left).replace("\n", " "), clean(line.right).replace("\n", " ")
     beside = room - width(right) - 1
     if width(left) <= beside:
-        return [replace(style, text=left + " " * (room - width(left) - width(right)) + right)]
+        return [Row(left + " " * (beside + 1 - width(left)) + right, 0, line.bold, False, line.wide, line.tall)]
     if beside < min(12, room // 3):  # no room beside it: the amount gets a line of its own
         return [*(replace(style, text=part) for part in wrap(left, room)),
                 *(_aligned(part, "right", columns, style) for part in wrap(right, room))]  # fmt: skip

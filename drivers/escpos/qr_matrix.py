@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 
 from drivers.escpos.paper import Unprintable
@@ -40,12 +42,17 @@ def matrix(value: str) -> Matrix:
     for x, y in _path(side):
         if fixed[y][x] is None:
             plain[y][x] = next(bits, 0)
-    candidates = []
-    for mask in range(8):
-        masked = [[cell ^ (fixed[y][x] is None and _masks(mask, x, y)) for x, cell in enumerate(row)] for y, row in enumerate(plain)]
-        _write_format(masked, mask)
-        candidates.append(masked)
-    return min(candidates, key=_penalty)
+    rows = [int("".join(map(str, row)), 2) for row in plain]
+    candidates = [_with_format([row ^ flips for row, flips in zip(rows, _flips(version, mask), strict=True)], mask) for mask in range(8)]
+    best = min(candidates, key=lambda rows: _penalty(rows, side))
+    return [[int(cell) for cell in f"{row:0{side}b}"] for row in best]
+
+
+@cache
+def _flips(version: int, mask: int) -> list[int]:
+    """The modules that a mask turns over, row by row."""
+    fixed = _frame(version)
+    return [int("".join(str(int(cell is None and _masks(mask, x, y))) for x, cell in enumerate(row)), 2) for y, row in enumerate(fixed)]
 
 
 def _version(count: int) -> int:
@@ -147,30 +154,29 @@ def _masks(mask: int, x: int, y: int) -> bool:
     )[mask] == 0  # fmt: skip
 
 
-def _write_format(grid: Matrix, mask: int) -> None:
-    side = len(grid)
+def _with_format(rows: list[int], mask: int) -> list[int]:
+    side = len(rows)
     bits = (mask << 10 | _remainder(mask << 10, 0x537)) ^ 0x5412  # level M is 00
     for n in range(15):
         bit = bits >> n & 1
-        grid[n if n < 6 else n + 1 if n < 8 else side - 15 + n][8] = bit
-        grid[8][side - 1 - n if n < 8 else 7 if n == 8 else 14 - n] = bit
+        places = (8, n if n < 6 else n + 1 if n < 8 else side - 15 + n), (side - 1 - n if n < 8 else 7 if n == 8 else 14 - n, 8)
+        for x, y in places:
+            rows[y] = rows[y] & ~(1 << side - 1 - x) | bit << side - 1 - x
+    return rows
 
 
-def _penalty(grid: Matrix) -> int:
-    score = 0
-    for lines in (grid, list(map(list, zip(*grid, strict=True)))):
-        for line in lines:
-            text = "".join("01"[cell] for cell in line)
-            run = 1
-            for before, after in zip(text, text[1:] + "x", strict=True):
-                if before == after:
-                    run += 1
-                else:
-                    score += run - 2 if run >= 5 else 0
-                    run = 1
-            score += 40 * sum(text.startswith(("10111010000", "00001011101"), n) for n in range(len(text)))
-    for above, below in pairwise(grid):
-        for n in range(len(grid) - 1):
-            score += 3 * (above[n] == above[n + 1] == below[n] == below[n + 1])
-    dark = sum(map(sum, grid)) * 20 // len(grid) ** 2
+_RUNS = re.compile("0{5,}|1{5,}")
+_LIKE_A_FINDER = re.compile("(?=10111010000|00001011101)")
+
+
+def _penalty(rows: list[int], side: int) -> int:
+    """ISO/IEC 18004 section 7.8.3: runs, blocks, patterns like the finder, and the share of dark modules."""
+    lines = [f"{row:0{side}b}" for row in rows]
+    text = "|".join([*lines, *map("".join, zip(*lines, strict=True))])
+    score = sum(len(run) - 2 for run in _RUNS.findall(text)) + 40 * len(_LIKE_A_FINDER.findall(text))
+    inside = (1 << side - 1) - 1
+    for above, below in pairwise(rows):
+        uneven = above ^ below | above ^ above >> 1 | below ^ below >> 1 | (above ^ below) >> 1
+        score += 3 * (side - 1 - (uneven & inside).bit_count())
+    dark = sum(row.bit_count() for row in rows) * 20 // side**2
     return score + 10 * min(abs(dark - 10), abs(dark + 1 - 10))
