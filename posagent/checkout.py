@@ -9,7 +9,7 @@ from typing import Any
 
 from posagent import events as ev
 from posagent.events import Draft, Place, Role, Source, draft
-from posagent.handout import HandedSlip, Stationery
+from posagent.handout import HandedSlip, Stationery, code_hash
 from posagent.loyalty.days import business_date
 from posagent.loyalty.model import Coupon, Line, Member, Quote, Register, Sale
 from posagent.loyalty.records import plain
@@ -177,7 +177,7 @@ def sale_granted(
             "number": number,
             "points": quote.total("points"),
             "basis": list(quote.basis),
-            "coupons_used": [use.code for use in quote.coupons_used],
+            "coupons_used": [code_hash(use.code) for use in quote.coupons_used],
             "coupons": [{"label": issue.label, "last_day": _day(issue.last_day)} for issue in quote.coupons_issued],
             "rank": quote.rank,
             "boosts": list(quote.boosts),

@@ -37,17 +37,28 @@ def line_numbers(text: str) -> dict[str, int]:
     prefix = ""
     for number, line in enumerate(text.splitlines(), 1):
         if header := re.match(r"\s*\[\[\s*([^\]]+?)\s*\]\]", line):
-            name = header[1]
-            counts[name] = counts.get(name, 0) + 1
-            prefix = f"{name}[{counts[name]}]"
+            path = _counted(header[1], counts)
+            counts[path] = counts.get(path, 0) + 1
+            prefix = f"{path}[{counts[path]}]"
             lines[prefix] = number
         elif header := re.match(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$", line):
-            prefix = header[1]
+            prefix = _counted(header[1], counts)
             lines[prefix] = number
         elif key := re.match(r"\s*([A-Za-z0-9_-]+|\"[^\"]*\")((?:\.[A-Za-z0-9_-]+)*)\s*=", line):
             path = key[1].strip('"') + key[2]
             lines.setdefault(f"{prefix}.{path}" if prefix else path, number)
     return lines
+
+
+def _counted(header: str, counts: Mapping[str, int]) -> str:
+    """A header's path with the numbers of the list items it stands in: after two [[earn]], [earn.when] is earn[2].when."""
+    path = ""
+    *parents, last = header.split(".")
+    for part in parents:
+        path = f"{path}.{part}" if path else part
+        if path in counts:
+            path = f"{path}[{counts[path]}]"
+    return f"{path}.{last}" if path else last
 
 
 class Table:

@@ -59,6 +59,12 @@ def test_line_numbers_follow_headers_arrays_and_dotted_keys() -> None:
     assert line_numbers("[a.b]\nc.d = 1\n[[e]]\nf = 2\n") == {"a.b": 1, "a.b.c.d": 2, "e[1]": 3, "e[1].f": 4}
 
 
+def test_a_table_below_a_list_item_has_the_items_number() -> None:
+    text = "[[earn]]\nid = 1\n[[earn]]\nid = 2\n[earn.when]\nrank = 3\n[[earn.x]]\ny = 4\n"
+    found = line_numbers(text)
+    assert (found["earn[2].when"], found["earn[2].when.rank"], found["earn[2].x[1].y"]) == (5, 6, 8)
+
+
 def test_a_list_of_texts_refuses_other_things() -> None:
     top = Table.parse('k = ["a", 1, "z"]')
     assert top.texts("k", choices=("a", "b")) == ("a",)
