@@ -356,7 +356,7 @@ def test_a_broken_or_huge_file_is_one_problem() -> None:
          "line 9: coupon[1].benefit.value: is missing; a gift needs the value that it has at most, in yen (the law limits it)"),
         (REST + "[[coupon]]\nbenefit = {}\n", 'line 9: coupon[1].benefit: needs exactly one of off = 100, off_rate = "10%" and gift = "drink"'),
         (REST + "[[coupon]]\n[coupon.valid]\nuntil = 2026-01-01T10:00:00\n",
-         'line 8: coupon[1].valid.until: must be "month_end" or a date like 2026-04-01 (without quotes)'),
+         'line 10: coupon[1].valid.until: must be "month_end" or a date like 2026-04-01 (without quotes)'),
         (REST + "[[coupon]]\nid = \"earn-1\"\nbenefit = { off = 1 }\n", "line 9: coupon[1].id: 'earn-1' is used already by earn[1]; every id is used once"),
         (REST + "[rank]\nmetric_window = {}\n", 'line 9: rank.metric_window: must be { yearly = "09-16" }, { months = 6 } or "lifetime"'),
         (REST + "[[boost]]\nadd = 1\nwhen = { hours = \"09:00-09:00\" }\n", "line 10: boost[1].when.hours: '09:00-09:00' holds no time"),
