@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cloud": ("posagent.cli.cloud", "the receiver: serve it, enrol registers, publish programs, prove its books"),
     "scan": ("posagent.cli.scan", "decode pictures, explain a code, listen to the scanners"),
     "print": ("posagent.cli.print_", "draw a slip, print the test slip, list the slips that wait or are in doubt"),
+    "receipt": ("posagent.cli.receipt", "what a receipt says: kind, total, number, tax split, and why"),
     "queue": ("posagent.cli.queue", "the journal: what waits, what is parked or refused, check it, copy it"),
 }
 

@@ -1,0 +1,120 @@
+"""Owns how a receipt's line is read: one spelling for every width and space, and its labels with their amounts. PURE.
+
+``合　計 (3点)   ￥１，０８０-`` becomes one pair: label ``合計``, amount 1080. Percentages, quantities, dates and telephone numbers are
+no amounts.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+LONGEST_LINE = 400
+"""Characters of a line that are looked at; paper holds 64."""
+LARGEST = 99_999_999
+"""A larger number is no amount of a receipt (and a JAN code has 13 digits)."""
+
+_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2500\u2501\uff0d\ufe63"
+_BACK = str.maketrans({"\\": "¥", "\u3000": " ", "\t": " ", "△": "-", "▲": "-"} | dict.fromkeys(_DASHES, "-"))
+_DECORATION = dict.fromkeys(map(ord, " *=_~#<>[]{}【】《》〈〉「」『』■□◆◇★☆●○◎▼▽※→・:;.,'\"!|+-()"))
+_BOXES = re.compile(r"[\u2500-\u257f\u2581-\u258f\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060\ufeff|]+")
+_CJK = "\u3005-\u3007\u3041-\u30ff\u3400-\u9fff"
+_SPACED = re.compile(rf"(?<![{_CJK}])[{_CJK}](?: +[{_CJK}](?![{_CJK}]))+")
+_SPACED_LATIN = re.compile(r"(?<![A-Za-z])[A-Za-z](?: [A-Za-z](?![A-Za-z])){2,}")
+_COMMA = re.compile(r"(?<=\d) ?, ?(?=\d{3}(?!\d))")
+_SIGN_GAP = re.compile(r"(?<=¥) +(?=[-\d])|(?<=-) +(?=[¥\d])")
+# At most this long by construction: every quantifier is bounded, so a line of any characters is read in linear time.
+_MONEY = re.compile(
+    r"(?P<sign>-)?(?P<mark>¥|JPY ?|[$€£] ?|(?<![A-Za-z])Y(?=\d))?(?P<inner>-)?"
+    r"(?P<digits>\d{1,3}(?:,\d{3}){1,3}|\d{1,13})(?P<dec>\.\d{1,2}(?!\d))?(?P<end>\.?-|,-| ?円也?| ?yen\b| ?JPY\b)?",
+    re.IGNORECASE,
+)
+_NOT_AFTER = re.compile(r"(?:[0-9A-Za-z#@/]|[0-9A-Za-z][:.\-]|No ?|№ ?|番号:? ?)$")
+_NOT_BEFORE = re.compile(
+    r" ?(?:%|パーセント|ポイント|P\b|pt|point|[×xX*@:/] ?\d|[年月日時分秒台番号階回目歳]|-?\d|[A-Za-z]{1,3}\d)", re.IGNORECASE
+)
+QUANTITY = re.compile(r"\(?\d{1,4} ?(?:点|個|品|枚|本|名|人|コ|ケ|件|items?|pcs?|qty|units?)\)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """One amount of a line and what stands before it, up to the amount before."""
+
+    label: str  # squeezed: no spaces, no decoration, lower case
+    value: int  # negative where a minus or △ stands before or inside
+    sure: bool  # has a currency mark, 円, or a separator: surely money, not a count
+    currency: str = ""  # "jpy", "other", ""
+    decimals: bool = False  # written with two decimals; the value is in hundredths
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a receipt."""
+
+    text: str  # one spelling, single spaces
+    squeezed: str  # without spaces and decoration, lower case
+    amounts: tuple[Amount, ...]
+
+
+def read_lines(text: str, *, most: int) -> tuple[Line, ...]:
+    """The lines that carry anything; at most ``most``."""
+    found = []
+    for raw in text.splitlines():
+        line = spelled(raw)
+        if line:
+            found.append(Line(line, squeeze(line), amounts_of(line)))
+            if len(found) >= most:
+                break
+    return tuple(found)
+
+
+def spelled(raw: str) -> str:
+    """One spelling: NFKC, \\ and ￥ as ¥, △ and every dash as -, letters that were spread out together again, single spaces."""
+    line = unicodedata.normalize("NFKC", raw[:LONGEST_LINE].translate(_BACK)).translate(_BACK)
+    line = " ".join(_BOXES.sub(" ", line).split())
+    line = _SPACED.sub(lambda found: found[0].replace(" ", ""), line)
+    line = _SPACED_LATIN.sub(lambda found: found[0].replace(" ", ""), line)
+    return _SIGN_GAP.sub("", _COMMA.sub(",", line))
+
+
+def squeeze(text: str) -> str:
+    """Without spaces and decoration, in lower case; a long vowel mark inside a word stays."""
+    return text.strip(" ー").translate(_DECORATION).lower()
+
+
+def amounts_of(line: str) -> tuple[Amount, ...]:
+    """Every amount of a line, from left to right, each with its label."""
+    found: list[Amount] = []
+    start = 0
+    for money in _MONEY.finditer(line):
+        if len(money["digits"]) > 9 and "," not in money["digits"]:
+            continue
+        marked = bool(money["mark"] or (money["end"] or "").strip(" .,-"))
+        before, after = line[: money.start()], line[money.end() :]
+        if not marked and (_NOT_AFTER.search(before) or _NOT_BEFORE.match(after)):
+            continue
+        if QUANTITY.match(line, money.start("digits")) and not marked:
+            continue
+        value = int(money["digits"].replace(",", ""))
+        decimals = money["dec"] is not None and len(money["dec"]) == 3
+        if decimals:
+            cents = int(money["dec"][1:])
+            decimals = bool(cents) or money["mark"] in {"$", "€", "£"}
+            value = value * 100 + cents if decimals else value
+        if value > LARGEST:
+            continue
+        negative = bool(money["sign"] or money["inner"]) or before.rstrip().endswith(("マイナス", "minus", "(-"))
+        mark = (money["mark"] or money["end"] or "").strip(" .,-").lower()
+        currency = "other" if mark in {"$", "€", "£"} else "jpy" if mark else ""
+        label = squeeze(_label(line[start : money.start()]))
+        sure = marked or "," in money["digits"]
+        found.append(Amount(label, -value if negative else value, sure, currency, decimals))
+        start = money.end()
+    return tuple(found)
+
+
+def _label(text: str) -> str:
+    """What names the amount: the words after a quantity, or those before it where nothing follows it."""
+    parts = [part.strip(" /:()") for part in QUANTITY.split(text)]
+    return next((part for part in reversed(parts) if part), "")

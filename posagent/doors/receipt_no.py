@@ -1,0 +1,40 @@
+"""Owns the search for a receipt's number. PURE."""
+
+from __future__ import annotations
+
+import re
+
+from posagent.doors import words as w
+from posagent.doors.amounts import Line
+from posagent.doors.profiles import Profile
+
+
+def find_receipt_no(lines: tuple[Line, ...], profile: Profile) -> tuple[str | None, str]:
+    """(number, why). (None, reason) where two numbers of the same name differ: these are two receipts; (None, "") where there is none."""
+    own = tuple(re.compile(re.escape(" ".join(word.split())) + w.NUMBER_VALUE, re.IGNORECASE) for word in profile.receipt_no)
+    for pattern in (*own, *w.RECEIPT_NUMBERS):
+        found = _all(lines, pattern, weak=False)
+        if len(found) > 1:
+            return None, f"two receipts in one document: numbers {' and '.join(sorted(found)[:2])}"
+        if found:
+            (number, line), = found.items()
+            return number, f"receipt number {number} in {line!r}"
+    for pattern in w.WEAK_NUMBERS:
+        found = _all(lines, pattern, weak=True)
+        if len(found) == 1:
+            (number, line), = found.items()
+            return number, f"receipt number {number} in {line!r}"
+    return None, ""
+
+
+def _all(lines: tuple[Line, ...], pattern: re.Pattern[str], *, weak: bool) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line in lines:
+        for match in pattern.finditer(line.text):
+            start = match.start() + (len(match[0]) - len(match[0].lstrip()))
+            if w.NOT_RECEIPT_NO.search(line.text[:start]):
+                continue
+            if weak and any(amount.sure for amount in line.amounts):
+                continue
+            found.setdefault(match["no"], line.text[:40])
+    return found
