@@ -22,7 +22,7 @@ from offline_queue.schema import meta, set_meta
 from offline_queue.uuid7 import uuid7
 
 _log = logging.getLogger(__name__)
-DROPPED: Final = "posagent.job.dropped.v1"
+DROPPED: Final = "posagent.event.dropped.v1"
 ORDERS: Final = "orders"
 WRITE_TIMEOUT_S: Final = 30.0
 _MOST_BYTES: Final = 4096

@@ -108,6 +108,11 @@ class SyncLane:
         """Looks for work now; also after ``stop`` was set, to end at once."""
         self._wake.set()
 
+    @property
+    def link(self) -> Literal["online", "offline", "unknown"]:
+        """What the last exchange showed: `state` without a look at the journal, for who asks at every sale."""
+        return self._link
+
     def state(self) -> SyncState:
         """How the lane is. Raises JournalError when the journal cannot be read."""
         with self._asking_lock:

@@ -243,6 +243,10 @@ def decode_event(body: bytes) -> dict[str, Any]:
         raise WireError(f"an event has {len(body)} bytes; at most {MAX_BODY_BYTES} are allowed", TOO_LARGE)
     try:
         event = json.loads(body.decode(), object_pairs_hook=_no_key_twice, parse_float=_no_float, parse_constant=_no_float)
+        if b"\\u" in body:
+            _ENCODE(event).encode()
+    except UnicodeEncodeError:
+        raise WireError("an event holds half of a surrogate pair, written as an escape: that is no text", FRAMING) from None
     except (ValueError, RecursionError) as trouble:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         raise WireError(f"an event is not strict JSON: {str(trouble)[:200]}", FRAMING) from None
     if not isinstance(event, dict):

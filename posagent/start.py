@@ -14,7 +14,7 @@ from offline_queue import errors as queue_errors
 from offline_queue.events import NewEvent
 from offline_queue.journal import Journal
 from offline_queue.print_lane import PrintLane
-from offline_queue.sync import SyncState
+from offline_queue.sync import SyncLane
 from posagent import events as ev
 from posagent import service
 from posagent.agent import Agent, NewRules, Say, empty_board, trace_of
@@ -84,7 +84,7 @@ def _started(settings: Settings, registry: Registry, journal: Journal, agent_ver
     lane = PrintLane(journal)
     displays = {device.name: DisplayFeed() for device in settings.of("display")}
     printers = settings.of("printer")
-    link: list[Callable[[], SyncState]] = []
+    link: list[SyncLane] = []
     agent = Agent(
         journal,
         rules_of(settings, in_force),
@@ -93,7 +93,7 @@ def _started(settings: Settings, registry: Registry, journal: Journal, agent_ver
         empty_board({device.name: (device.kind, device.driver) for device in settings.devices}),
         printer=printers[0].name if printers else None,
         displays=tuple(displays.values()),
-        offline=lambda: bool(link) and link[0]().link != "online",
+        offline=lambda: bool(link) and link[0].link != "online",
         trace=trace_of(agent_version),
     )
     agent.resume()
@@ -102,7 +102,7 @@ def _started(settings: Settings, registry: Registry, journal: Journal, agent_ver
     _record_program(agent, settings, in_force)
     if settings.cloud is not None:
         cloud = cloud_lane(journal, settings.cloud, handed.pulls() if handed else (), agent.stopping)
-        link.append(cloud.state)
+        link.append(cloud)
         agent.awaited.append(threading.Thread(target=cloud.run, name="cloud", daemon=True))
         agent.closers.append(cloud.wake)
     _add_devices(agent, settings, registry, lane, displays)
@@ -115,7 +115,7 @@ def _started(settings: Settings, registry: Registry, journal: Journal, agent_ver
             language=settings.register.language,
             store_name=settings.register.store_name,
             register_name=settings.register.register,
-            link=lambda: link[0]() if link else None,
+            link=lambda: link[0].state() if link else None,
             slip_picture=_slip_picture(settings, registry),
         )
         server = ScreenServer(

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from posagent.cli.common import add_json, print_json
-from posagent.errors import AlreadyRunning, PosagentError, StorageError
+from posagent.cli.common import add_json, add_settings, print_json
+from posagent.errors import AlreadyRunning, PosagentError, SettingsError, StorageError
 
 ANSWER_S = 10.0
+USUAL_DIRECTORY = Path("/var/lib/posagent")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -24,6 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     def sub(name: str, line: str) -> ArgumentParser:
         one = subs.add_parser(name, help=line, description=line)
         one.add_argument("--journal", metavar="DIR", type=Path, default=None, help="the journal directory (default: from the settings)")
+        add_settings(one)
         return one
 
     add_json(sub("status", "how many events wait, since when, what is parked, what is refused"))
@@ -46,12 +48,22 @@ def add_arguments(parser: ArgumentParser) -> None:
     out.add_argument("--after", type=int, default=0, metavar="NUMBER")
     copy = sub("snapshot", "a consistent copy of the journal, also while the agent runs")
     copy.add_argument("file", type=Path)
-    parser.epilog = "example: posagent queue list --journal /var/lib/posagent\n\n" + (parser.epilog or "")
+    parser.epilog = "example: posagent queue list --pending\n\n" + (parser.epilog or "")
 
 
 def journal_directory(args: Namespace) -> Path:
-    """Where the journal is."""
-    return args.journal if args.journal is not None else Path("/var/lib/posagent")
+    """Where the journal is: as said, else as the settings say, else (with a warning) the usual place."""
+    if args.journal is not None:
+        return Path(args.journal)
+    from posagent.settings import load_settings
+
+    try:
+        settings, _ = load_settings(Path(args.settings), safe_mode=True)
+    except SettingsError as trouble:
+        print(trouble, file=sys.stderr)
+        print(f"the journal is looked for in {USUAL_DIRECTORY}; --journal DIR names another directory", file=sys.stderr)
+        return USUAL_DIRECTORY
+    return settings.journal
 
 
 def run(args: Namespace) -> int:

@@ -14,7 +14,7 @@ from offline_queue.decisions import carry_out_orders
 from offline_queue.events import NewEvent, NewJob
 from offline_queue.journal import Journal
 from offline_queue.sync import Credentials, SyncLane
-from posagent.cli import main
+from posagent.cli import main, queue
 
 from receiver_model import Model  # isort: skip
 
@@ -123,3 +123,22 @@ def test_a_snapshot_can_be_put_back_and_goes_on_from_there(
 def test_where_there_is_no_journal_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["queue", "status", "--journal", str(tmp_path)]) == 69
     assert "no journal here" in capsys.readouterr().err
+
+
+def test_the_directory_comes_from_the_settings_file(busy: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = tmp_path / "posagent.toml"
+    register = '[register]\ncompany = "acme"\nbrand = "main"\nstore = "0042"\nregister = "2"\nstore_name = "Acme"\n'
+    settings.write_text(f'{register}[journal]\ndirectory = "{busy.path.parent}"\n', "utf-8")
+    assert main(["queue", "status", "--settings", str(settings)]) == 0
+    out, err = capsys.readouterr()
+    assert (str(busy.path) in out, err) == (True, "")
+
+
+def test_without_readable_settings_the_usual_directory_is_taken_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(queue, "USUAL_DIRECTORY", tmp_path / "usual")
+    assert main(["queue", "status", "--settings", str(tmp_path / "absent.toml")]) == 69
+    said = capsys.readouterr().err
+    for piece in ("absent.toml", f"looked for in {tmp_path / 'usual'}", "--journal DIR", "no journal here"):
+        assert piece in said

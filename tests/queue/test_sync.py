@@ -153,7 +153,7 @@ def test_a_dropped_event_stays_marked_and_says_who_and_why(journal: Journal, gra
     assert "given up" in answer.read_text()
     event = journal.reader().events(3, 1)[0]
     assert (event.type, event.data["operator"], event.data["reason"], event.data["idemkey"]) == (
-        "posagent.job.dropped.v1", "suzuki", "test sale", "k2",
+        "posagent.event.dropped.v1", "suzuki", "test sale", "k2",
     )  # fmt: skip
     assert "before" in drop(journal, 2, "again", "suzuki")
     assert journal.reader().find("k2") is not None

@@ -130,6 +130,17 @@ def test_an_event_with_a_float_a_double_key_bad_utf8_or_endless_nesting_is_refus
             decode_event(good.replace(old, new))
 
 
+@pytest.mark.parametrize("where", [b'"data":{"a":"%s"}', b'"data":{"%s":1}', b'"data":{},"other":["%s"]', b'"data":{"a":[{"b":"x%s"}]}'])
+def test_half_of_a_surrogate_pair_written_as_an_escape_is_refused_and_a_whole_pair_is_one_letter(where: bytes) -> None:
+    good = encode_event(id="i", source="/x", type="t", time="T", subject="s", idemkey="k", data={})
+    for half in (b"\\ud83d", b"\\uDE00", b"\\ude00\\ud83d"):
+        with pytest.raises(WireError, match="surrogate"):
+            decode_event(good.replace(b'"data":{}', where % half))
+    event = decode_event(good.replace(b'"data":{}', where % b"\\ud83d\\ude00"))
+    assert "\U0001f600" in str(event)
+    business_digest(event)
+
+
 def test_the_business_digest_forgets_what_is_volatile_and_nothing_else() -> None:
     event = {"type": "t", "subject": "s", "id": "1", "time": "a", "data": {"points": 1, "b": [1, 2], "trace": {"boot": "x"}}}
     same = {"type": "t", "subject": "s", "id": "2", "time": "b", "data": {"b": [1, 2], "trace": {"boot": "y"}, "points": 1}}
