@@ -5,19 +5,16 @@ Every loop reports to the dispatcher through ``post`` and never touches another 
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, assert_never, cast
 
 from posagent.board import Reported
 from posagent.errors import DeviceError
-from posagent.ports import Device, Display, Driver, Home, Options, Scan, Scanner
-from posagent.remote import Lost, Opened, RemoteDevice, RemoteDevices, entry_of, wakeup_entry
-
-_log = logging.getLogger(__name__)
+from posagent.ports import CapturedSale, Device, Display, Driver, Home, Options, SaleDoor, Scan, Scanner
+from posagent.remote import Lost, Opened, Preview, RemoteDevice, RemoteDevices, entry_of, wakeup_entry
 
 READ_S = 5.0
 """How long a scanner read may block: it bounds shutdown and the age of the loop's sign of life."""
@@ -90,6 +87,28 @@ def scanner_loop(name: str, driver: Driver, options: Options, post: Post, stop: 
     return DeviceLoop(name, driver, options, use, post, stop)
 
 
+def door_loop(
+    name: str,
+    driver: Driver,
+    options: Options,
+    prepare: Callable[[Device], None],
+    take: Callable[[CapturedSale], None],
+    post: Post,
+    stop: threading.Event,
+) -> DeviceLoop:
+    """A thread that reads one sale door. ``prepare`` sees each newly opened door before its first read, ``take`` every sale."""
+
+    def use(device: Device, stopping: threading.Event) -> None:
+        door = cast("SaleDoor", device)
+        prepare(device)
+        while not stopping.is_set():
+            for sale in door.read(READ_S):
+                take(sale)
+            post(Alive(name))
+
+    return DeviceLoop(name, driver, options, use, post, stop)
+
+
 class DisplayFeed:
     """The latest two lines for a customer display; older ones that were never shown are dropped."""
 
@@ -132,12 +151,23 @@ def display_loop(name: str, driver: Driver, options: Options, feed: DisplayFeed,
 class RemoteLoop(threading.Thread):
     """Reads the device process of one home (`posagent.remote`) and reports what its devices say."""
 
-    def __init__(self, home: Home, devices: Sequence[tuple[str, str, Options]], post: Post, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        home: Home,
+        devices: Sequence[tuple[str, str, Options]],
+        post: Post,
+        stop: threading.Event,
+        saw: Callable[[str, Mapping[str, Any]], None] = lambda device, fields: None,
+    ) -> None:
         super().__init__(name=f"devices-{home}", daemon=True)
         self._names = [name for name, _, _ in devices]
         listed = [RemoteDevice(name, entry_of(driver), options) for name, driver, options in devices]
         self._remote = RemoteDevices(home, listed, wakeup=wakeup_entry())
-        self._post, self._stopping = post, stop
+        self._post, self._stopping, self._saw = post, stop, saw
+
+    def watch(self, device: str, for_s: float) -> None:
+        """Asks a device for previews for so long; they go to ``saw``. From any thread; never blocks."""
+        self._remote.watch(device, for_s)
 
     def run(self) -> None:
         """Until stopped; the process ends with the loop."""
@@ -151,8 +181,10 @@ class RemoteLoop(threading.Thread):
                             self._post(Reported(name, "ready"))
                         case Lost(code, message):
                             self._post(Reported(name, "gone", code, message))
+                        case Preview(fields):
+                            self._saw(name, fields)
                         case _:
-                            _log.debug("%s sent a preview that nobody asked for", name)
+                            assert_never(report)
                 for name in self._names:
                     self._post(Alive(name))
         finally:

@@ -102,7 +102,8 @@ class DeviceLoop(threading.Thread):
         next_preview = 0.0
         while True:
             self._alive_until = time.monotonic() + STUCK_S
-            for scan in device.read(READ_S):
+            watched = self.watched_until > time.monotonic()
+            for scan in device.read(PREVIEW_S if watched else READ_S):
                 self._wire.send("scan", device=self.device_name, **_fields(scan))
             if self.watched_until > (now := time.monotonic()) >= next_preview and (picture := getattr(device, "preview", None)):
                 next_preview = now + PREVIEW_S

@@ -35,6 +35,7 @@ DAY_CLOSED = "posagent.day.closed.v1"
 # the day's report can count sales without a member), and what became of a slip that carries no coupon.
 SALE_SEEN = "posagent.sale.seen.v1"
 SLIP_PRINTED = "posagent.slip.printed.v1"
+SLIP_TESTED = "posagent.slip.tested.v1"  # a technician asked for a test print
 EVENT_DROPPED = "posagent.event.dropped.v1"  # a person gave up what the receiver does not take
 
 KNOWN = frozenset(value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str))

@@ -196,6 +196,12 @@ _ROWS = (
          "Points cannot be computed for this sale", "Check the amount and enter it again."),
     _row("E623", "これはクーポンのコードです", "会員証を読み取ってください。",
          "This is a coupon's code", "Scan the member card."),
+    _row("E630", "テストモードです。会員証は会計に使われません", "会計の前に技術者の画面で切ってください。2 分で自動で切れます。",
+         "Test mode is on: cards are not taken", "Switch it off on the technician's page before the next sale. It ends after 2 minutes."),
+    _row("E631", "読み取りはテストとして扱いました", "お客様の会員証なら、テストモードを切ってからもう一度読み取ってください。",
+         "That scan was taken as a test", "If it was a customer's card, switch test mode off and scan it again."),
+    _row("E632", "その機器は見つからないか、この操作ができません", "機器の一覧を確かめてください。",
+         "There is no such device, or it cannot do that", "Look at the list of devices."),
     # E7 security: a program or its settings must change
     _row("E700", "許可されていない接続です", "この画面は http://{address}/ で開いてください。",
          "This connection is not allowed", "Open the page at http://{address}/"),

@@ -40,7 +40,8 @@ class Recorder:
         at = datetime.now().astimezone().isoformat(timespec="milliseconds")
         state = "printed" if outcome.state == "printed" else "unknown"
         slip = from_json(job.document)
-        code = next((line.value for line in slip.lines if isinstance(line, (QR, Barcode))), None)
+        codes = (line.value for line in slip.lines if isinstance(line, (QR, Barcode)))
+        code = None if slip.sample else next(codes, None)  # the codes of a test print are nobody's coupon
         day = job.serial.split("-")[-2]  # <store>-<register>-<yyyymmdd>-<n>
         recorded = draft(
             ev.COUPON_PRINTED if code else ev.SLIP_PRINTED,
@@ -78,9 +79,10 @@ class PrintLoop(threading.Thread):
         recorder: Recorder,
         post: Callable[[Reported | Alive], None],
         stop: threading.Event,
+        said: Callable[[PrinterReport], None] = lambda report: None,
     ) -> None:
         super().__init__(name=f"printer-{device.name}", daemon=True)
-        self._device_name, self._post, self._stopping = device.name, post, stop
+        self._device_name, self._post, self._stopping, self._said = device.name, post, stop, said
         self._wake = threading.Event()
 
         def opened() -> Printer:
@@ -110,6 +112,7 @@ class PrintLoop(threading.Thread):
             self._spool.close()
 
     def _reported(self, report: PrinterReport) -> None:
+        self._said(report)
         word, code = printer_word(report)
         self._post(Reported(self._device_name, word, code, report.trouble))
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Any
@@ -74,7 +75,10 @@ def wakeup_entry() -> str | None:
 
 
 class RemoteDevices:
-    """The devices of one home. Used by one thread: `read` in a loop, then `close`. ``wakeup`` is what `wakeup_entry` found."""
+    """The devices of one home. Used by one thread: `read` in a loop, then `close`; only `watch` may come from others.
+
+    ``wakeup`` is what `wakeup_entry` found.
+    """
 
     def __init__(
         self, home: Home, devices: Sequence[RemoteDevice], *, wakeup: str | None = None, python: str = sys.executable,
@@ -90,6 +94,9 @@ class RemoteDevices:
         self._process: subprocess.Popen[bytes] | None = None
         self._link: socket.socket | None = None
         self._frames = Frames()
+        self._watched: dict[str, float] = {}
+        self._bell_in, self._bell_out = socket.socketpair()  # wakes `_receive` when `watch` has something to send
+        self._bell_in.setblocking(False)
         self._lost: dict[str, bool] = {}
         self._failures = 0
         self._started_s = 0.0
@@ -119,11 +126,15 @@ class RemoteDevices:
                 return reports
 
     def watch(self, device: str, for_s: float) -> None:
-        """Asks a device for previews (`Preview` reports) for so long."""
-        self._send(encode("watch", device=device, for_s=for_s))
+        """Asks a device for previews (`Preview` reports) for so long. From any thread; never blocks."""
+        self._watched[device] = for_s
+        with suppress(OSError):  # it rings already, or has been closed
+            self._bell_in.send(b"!")
 
     def close(self) -> None:
         """Ends the process within a second. Never raises."""
+        self._bell_in.close()
+        self._bell_out.close()
         if self._link is not None:
             self._link.close()
             self._link = None
@@ -167,7 +178,15 @@ class RemoteDevices:
 
     def _receive(self, timeout_s: float) -> list[tuple[str, Report]]:
         assert self._link is not None  # noqa: S101 - read() has started it
-        if not select.select([self._link], [], [], timeout_s)[0]:
+        ready = select.select([self._link, self._bell_out], [], [], timeout_s)[0]
+        if self._bell_out in ready:
+            self._bell_out.recv(4096)
+            while self._watched:  # other threads only add
+                device, for_s = self._watched.popitem()
+                self._send(encode("watch", device=device, for_s=for_s))
+            if self._link not in ready:
+                return []
+        if not ready:
             if time.monotonic() >= self._beat_by_s:
                 return self._down("does not answer any more (a device or its library hangs)")
             return []

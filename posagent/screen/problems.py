@@ -10,7 +10,7 @@ from posagent.errors import CloudUnavailable, DeviceError, PosagentError, Refuse
 from posagent.messages import words
 
 MEDIA_TYPE = "application/problem+json"
-_STATUS_OF_CODE = {"E607": 422, "E608": 404, "E613": 403, "E615": 404, "E901": 504}
+_STATUS_OF_CODE = {"E607": 422, "E608": 404, "E613": 403, "E615": 404, "E632": 404, "E901": 504}
 
 
 class Problem(Exception):

@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 from posagent.screen.tokens import FixedTokens, Scope, TokenBook
 
 
+def scope_of(path: str) -> Scope:
+    """Which scope a token needs for a path."""
+    return "tech" if path == "/v1/test-mode" or path == "/v1/devices" or path.startswith("/v1/devices/") else "pos"
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What the settings and the sockets decide. ``hosts`` are exact "name:port" pairs; ``foreign_origins`` exact origins of web pages."""
@@ -17,7 +22,7 @@ class Rules:
     frame_ancestors: tuple[str, ...] = ()
     tokens: TokenBook = field(default_factory=FixedTokens)
     keyless: frozenset[str] = frozenset({"/v1/quotes"})  # POST paths that change nothing
-    scope_of: Callable[[str], Scope] = lambda _path: "pos"
+    scope_of: Callable[[str], Scope] = scope_of
 
     @property
     def own_origins(self) -> frozenset[str]:
