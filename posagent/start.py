@@ -22,7 +22,8 @@ from posagent.backend import ScreenBackend
 from posagent.checkout import Rules
 from posagent.cloud_lane import cloud_lane
 from posagent.credentials import read_credentials
-from posagent.device_loops import DisplayFeed, RemoteLoop, display_loop, scanner_loop
+from posagent.device_loops import DisplayFeed, RemoteLoop, display_loop, door_loop, scanner_loop
+from posagent.door_sales import DoorSales
 from posagent.errors import AlreadyRunning, SettingsError, StorageError
 from posagent.events import Place, draft
 from posagent.handed_down import HandedDown, members_file, program_file
@@ -37,6 +38,7 @@ from posagent.registry import Registry
 from posagent.screen.server import ScreenServer
 from posagent.settings import Settings
 from posagent.slips import from_json
+from posagent.technician import Technician
 
 _log = logging.getLogger(__name__)
 PROGRAM_LOOK_S = 30.0
@@ -108,6 +110,10 @@ def _started(settings: Settings, registry: Registry, journal: Journal, agent_ver
     _add_devices(agent, settings, registry, lane, displays)
     agent.threads.append(threading.Thread(target=_watch_program, args=(agent, settings, in_force), name="program", daemon=True))
     if settings.screen.listen or settings.screen.socket:
+        here = settings.register
+        technician = Technician(
+            agent, lane, language=here.language, store_name=here.store_name, link=lambda: link[0].state() if link else None
+        )
         backend = ScreenBackend(
             agent,
             journal,
@@ -116,6 +122,7 @@ def _started(settings: Settings, registry: Registry, journal: Journal, agent_ver
             store_name=settings.register.store_name,
             register_name=settings.register.register,
             link=lambda: link[0].state() if link else None,
+            technician=technician,
             slip_picture=_slip_picture(settings, registry),
         )
         server = ScreenServer(
@@ -156,6 +163,11 @@ def rules_of(settings: Settings, in_force: InForce) -> Rules:
     return Rules(
         _place(settings), program, register, stationery, checkout.operator, checkout.pair_window_s * 1000, checkout.bounce_s * 1000
     )
+
+
+def rules_in_force(settings: Settings) -> Rules:
+    """What an agent with these settings would compute with now, for commands that look without one."""
+    return rules_of(settings, _in_force(settings))
 
 
 def _record_program(agent: Agent, settings: Settings, in_force: InForce) -> None:
@@ -211,16 +223,24 @@ def _add_devices(agent: Agent, settings: Settings, registry: Registry, lane: Pri
                 agent.threads.append(scanner_loop(device.name, driver, device.options, agent.post, agent.stopping))
             case "printer":
                 recorder = Recorder(_place(settings), lambda: agent.rules.register.program, agent.is_offline, agent.trace)
-                printing = PrintLoop(device, driver, lane, recorder, agent.post, agent.stopping)
+                printing = PrintLoop(device, driver, lane, recorder, agent.post, agent.stopping, agent.bench.printer_said)
                 agent.journal.subscribe(printing.wake)
                 agent.closers.append(printing.wake)
                 agent.awaited.append(printing)
             case "display":
                 agent.threads.append(display_loop(device.name, driver, device.options, displays[device.name], agent.post, agent.stopping))
+            case "sale_door":
+                sales = DoorSales(device.name, device.options, agent.post)
+                agent.threads.append(
+                    door_loop(device.name, driver, device.options, sales.prepare, sales.take, agent.post, agent.stopping)
+                )
             case _:
                 raise SettingsError(f"{device.kind} '{device.name}': devices of this kind are not used yet; take the table out", code="E102")
     for home, devices in remote.items():
-        agent.threads.append(RemoteLoop(home, devices, agent.post, agent.stopping))
+        loop = RemoteLoop(home, devices, agent.post, agent.stopping, agent.bench.saw)
+        agent.threads.append(loop)
+        if home == "camera":
+            agent.bench.watch |= {name: loop.watch for name, _, _ in devices}
 
 
 def _slip_picture(settings: Settings, registry: Registry) -> Callable[[bytes], bytes] | None:

@@ -10,6 +10,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from posagent.doors.kana import in_kanji
+
 LONGEST_LINE = 400
 """Characters of a line that are looked at; paper holds 64."""
 LARGEST = 99_999_999
@@ -23,6 +25,7 @@ _CJK = "\u3005-\u3007\u3041-\u30ff\u3400-\u9fff"
 _SPACED = re.compile(rf"(?<![{_CJK}])[{_CJK}](?: +[{_CJK}](?![{_CJK}]))+")
 _SPACED_LATIN = re.compile(r"(?<![A-Za-z])[A-Za-z](?: [A-Za-z](?![A-Za-z])){2,}")
 _COMMA = re.compile(r"(?<=\d) ?, ?(?=\d{3}(?!\d))")
+_OCR_GAP = re.compile(r"(?<![\d.,])(\d{1,3}) (0\d\d)(?![\d,.])|(?<=¥)(\d{1,3}) (\d{3})(?![\d,.])")
 _SIGN_GAP = re.compile(r"(?<=¥) +(?=[-\d])|(?<=-) +(?=[¥\d])")
 # At most this long by construction: every quantifier is bounded, so a line of any characters is read in linear time.
 _MONEY = re.compile(
@@ -32,9 +35,9 @@ _MONEY = re.compile(
 )
 _NOT_AFTER = re.compile(r"(?:[0-9A-Za-z#@/]|[0-9A-Za-z][:.\-]|No ?|№ ?|番号:? ?)$")
 _NOT_BEFORE = re.compile(
-    r" ?(?:%|パーセント|ポイント|P\b|pt|point|[×xX*@:/] ?\d|[年月日時分秒台番号階回目歳]|-?\d|[A-Za-z]{1,3}\d)", re.IGNORECASE
+    r"-?\d| ?(?:%|パーセント|ポイント|P\b|pt|point|[×xX*@:/] ?\d|[年月日時分秒台番号階回目歳]|[A-Za-z]{1,3}\d)", re.IGNORECASE
 )
-QUANTITY = re.compile(r"\(?\d{1,4} ?(?:点|個|品|枚|本|名|人|コ|ケ|件|items?|pcs?|qty|units?)\)?", re.IGNORECASE)
+QUANTITY = re.compile(r"\(?\d{1,4} ?(?:点|個|品|枚|本|名様?|人様?|コ|ケ|件|items?|pcs?|qty|units?)\)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,9 @@ def spelled(raw: str) -> str:
     line = " ".join(_BOXES.sub(" ", line).split())
     line = _SPACED.sub(lambda found: found[0].replace(" ", ""), line)
     line = _SPACED_LATIN.sub(lambda found: found[0].replace(" ", ""), line)
-    return _SIGN_GAP.sub("", _COMMA.sub(",", line))
+    line = _SIGN_GAP.sub("", _COMMA.sub(",", line))
+    line = _OCR_GAP.sub(lambda found: f"{found[1] or found[3]},{found[2] or found[4]}", line)
+    return in_kanji(line)
 
 
 def squeeze(text: str) -> str:

@@ -23,7 +23,7 @@ Kind = Literal["sale", "refund", "reprint", "prebill", "order", "report", "test"
 Confidence = Literal["high", "medium", "none"]
 """high: the profile's own words, or the receipt's arithmetic confirms the total; medium: a label alone; none: not a sale or no total."""
 
-MOST_LINES = 2000
+MOST_LINES = 1000
 LONGEST = 256 * 1024
 
 
@@ -38,6 +38,7 @@ class Receipt:
     paid: bool = False  # a payment stands on it
     confidence: Confidence = "none"
     why: tuple[str, ...] = ()
+    ask: bool = False  # may well be a sale, but the amount must be entered by hand
 
 
 def read_document(document: Document, profile: Profile = PLAIN) -> Receipt:
@@ -46,7 +47,7 @@ def read_document(document: Document, profile: Profile = PLAIN) -> Receipt:
         return Receipt("unknown", why=(f"longer than {LONGEST // 1024} kB: no receipt",))
     if document.pictures and not any(line.strip() for line in document.lines):
         codes = f"; codes on it: {', '.join(document.codes)}" if document.codes else ""
-        return Receipt("unknown", why=(f"image receipt: the amount cannot be read{codes}",))
+        return Receipt("unknown", why=(f"image receipt: the amount cannot be read{codes}",), ask=True)
     return read_text(document.text, profile)
 
 
@@ -54,7 +55,9 @@ def read_text(text: str, profile: Profile = PLAIN) -> Receipt:
     """One receipt's text. Never raises."""
     if len(text) > LONGEST:
         return Receipt("unknown", why=(f"longer than {LONGEST // 1024} kB: no receipt",))
-    lines = read_lines(text, most=MOST_LINES)
+    lines = read_lines(text, most=MOST_LINES + 1)
+    if len(lines) > MOST_LINES:
+        return Receipt("unknown", why=(f"more than {MOST_LINES} lines: no receipt",))
     if not lines:
         return Receipt("unknown", why=("nothing is written on it",))
     titles = [line for line in lines if not any(amount.sure for amount in line.amounts)]
@@ -69,7 +72,7 @@ def read_text(text: str, profile: Profile = PLAIN) -> Receipt:
             total = _copied(lines)
         return Receipt(kind, total, number, why=(why,))
     if isinstance(number_why, str) and number is None and number_why:
-        return Receipt("unknown", why=(number_why,))
+        return Receipt("unknown", why=(number_why,), ask=True)
     steps = [number_why] if number_why else []
     refund = _refund(titles, lines)
     if isinstance(found, NoTotal):
@@ -78,19 +81,19 @@ def read_text(text: str, profile: Profile = PLAIN) -> Receipt:
             return Receipt("refund", -abs(amount), number, paid=True, confidence="medium", why=(refund, why_amount))
         if refund:
             return Receipt("refund", None, number, why=(refund, found.why))
-        return Receipt("unknown", None, number, why=(found.why,))
+        return Receipt("unknown", None, number, why=(found.why,), ask=found.ask)
     if refund or found.value < 0:
         return Receipt(
             "refund", -abs(found.value), number, paid=True, confidence=found.confidence, why=(refund or "the total is negative", *found.why)
         )
     mixed = next((line.text for line in lines if _is_returned_item(line)), "")
     if mixed:
-        return Receipt("unknown", None, number, why=(f"a sale and a return on one receipt ({mixed!r}): enter the amount by hand",))
+        return Receipt("unknown", None, number, why=(f"a sale and a return on one receipt ({mixed!r}): enter the amount by hand",), ask=True)
     if found.value == 0:
         return Receipt("unknown", 0, number, why=("the total is 0: nothing to grant for",))
     if found.value > profile.most:
         too_much = f"the total {found.value:,} is above the profile's limit of {profile.most:,}: too large for one sale"
-        return Receipt("unknown", None, number, why=(too_much,))
+        return Receipt("unknown", None, number, why=(too_much,), ask=True)
     split, split_why = find_tax_split(lines, found.value)
     paid = profile.paid == "always" or _is_paid(lines, titles)
     return Receipt("sale", found.value, number, split, paid, found.confidence, (*found.why, *steps, *split_why))
@@ -111,6 +114,7 @@ _IN_ORDER: tuple[tuple[Kind, re.Pattern[str], str], ...] = (
     ("report", w.REPORT, "a report"),
     ("unknown", w.ABORTED, "aborted: no sale took place"),
     ("prebill", w.PREBILL, "a bill before payment"),
+    ("prebill", w.PREBILL_SENTENCE, "a bill before payment"),
     ("order", w.ORDER, "an order"),
     ("reprint", w.REPRINT, "a reprint or a copy"),
     ("unknown", w.CARD_SLIP, "a card slip, not the sale"),
@@ -127,7 +131,7 @@ def _not_a_sale(lines: tuple[Line, ...], titles: list[Line], found: Total | NoTo
         for line in titles:
             if not pattern.search(line.squeezed):
                 continue
-            if w.POLICY.search(line.squeezed) and not (kind == "prebill" and not w.POLICY.search(pattern.sub("", line.squeezed))):
+            if pattern is not w.PREBILL_SENTENCE and w.POLICY.search(line.squeezed):
                 continue
             return kind, f"{why}: {_shown(line)}"
         if kind == "report" and (why_report := _report_by_numbers(lines, titles)):

@@ -31,6 +31,7 @@ class NoTotal:
     """No amount that one could answer for."""
 
     why: str
+    ask: bool = True  # there are amounts that could be the total: a person must say
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def find_total(lines: tuple[Line, ...], profile: Profile) -> Total | NoTotal:
     candidates = _candidates(lines, profile)
     candidates = [one for one in candidates if one.rank > 1] or candidates
     if not candidates:
-        return NoTotal("no line says what the total is (合計, お会計, TOTAL …)")
+        return NoTotal("no line says what the total is (合計, お会計, TOTAL …)", ask=False)
     if not profile.decimals and any(amount.decimals and amount.value == candidates[-1].value for line in lines for amount in line.amounts):
         return NoTotal("amounts with decimals: this is not yen; set decimals = 2 in the profile if hundredths are meant")
     proofs = _proofs(lines)

@@ -65,8 +65,10 @@ WEAK_REPORT = re.compile(
 )
 PREBILL = re.compile(
     r"仮締|仮会計|仮伝票|仮レシート|仮計|仮勘定|会計前|お?会計伝票|お?会計票|中間会計|途中会計|お?勘定書|(?<!適格)(?<!簡易)(?<!格)請求書(?!番号|発行事業者|等保存)|見積|未会計|未払|未収|未精算|精算前|支払い?前|会計待|明細確認|確認伝票|お?会計確認|ご?利用明細確認|テーブル会計|お席会計"
-    r"|伝票をレジ|レジ(?:まで|へ|に|にて)お?(?:持ち|支払|会計|越し)|会計はレジ|まだお?会計|領収書ではありません|レシートではありません|領収証ではありません|本票は領収|これは領収書では"
     r"|pre-?bill|pro-?forma|guest-?check|guest-?bill|bill-?preview|interim-?bill|draft-?bill|provisional|not-?a-?(?:tax)?-?(?:receipt|invoice)|notavalidreceipt|nota(?:final)?bill|unpaid|estimate$|^quot(?:e|ation)$|^invoice$|^check$|^thecheck$|^bill$|tablecheck|payatthe|pay(?:ment)?atcounter|awaitingpayment|notpaid|notyetpaid|paymentpending|checkpreview|^preliminary"
+)
+PREBILL_SENTENCE = re.compile(
+    r"(?:伝票|会計票|会計札|注文票)(?:を|は).{0,6}レジ|会計はレジ|まだお?会計|会計の際.{0,8}伝票|(?:領収書|領収証|レシート)では(?:ありません|ございません)|(?:未払い?|お支払い?)(?:が|は)(?:まだ|お済みで)"
 )
 ORDER = re.compile(
     r"(?:ご?注文|オーダー|調理|厨房|キッチン|ドリンク|ドリンカー|ホール|配膳|料理|フード)(?:伝票|票|シート|指示|確認(?:書|票)?|明細|内容|追加|控)|^(?:新規|追加)?(?:ご?注文|オーダー)(?:no)?\d*$|^(?:追加|新規)(?:オーダー|注文)|^(?:キッチン|厨房|ホール|ドリンク)(?:伝票|プリンタ.{0,8}|控え?|行き?|\d{1,3})?$|調理指示|持帰り?伝票|デシャップ|取消オーダー|オーダー取消"
@@ -86,7 +88,7 @@ REPRINT = re.compile(
 )
 CARD_SLIP = re.compile(r"売上票|クレジットカード売上|クレジット(?:売上|お?取引)(?:票|伝票)|^(?:カード|クレジット)?ご?利用(?:伝票|票)$|カード会社控")
 TEST = re.compile(
-    r"トレーニング(?:モード|中|レシート|$)|^トレーニング|練習(?:モード|中|レシート|$)|訓練(?:モード|中|$)|教育(?:モード|中)|研修(?:モード|中)|テスト(?:印字|印刷|プリント|レシート|モード|送信|$)|^見本$|見本(?:印字|レシート)|^サンプル$|サンプル(?:印字|レシート)|^training(?:mode|receipt|sale|only)*$|training-?mode|^practice(?:mode|receipt)?$|testprint|testreceipt|testpage|testmode|^test$|^\W*sample(?:receipt|print)?$|selftest|self-test|hexdump|ダミー|検証用|動作確認|印字テスト|デモ(?:モード|機|$)|demo-?mode|^demo$|notforsale"
+    r"トレーニング(?:モード|中|レシート|$)|^トレーニング|練習(?:モード|中|レシート|$)|訓練(?:モード|中|$)|教育(?:モード|中)|研修(?:モード|中)|^テスト$|テスト(?:印字|印刷|プリント|レシート|モード|送信)|^見本$|見本(?:印字|レシート)|^サンプル$|サンプル(?:印字|レシート)|^training(?:mode|receipt|sale|only)*$|training-?mode|^practice(?:mode|receipt)?$|testprint|testreceipt|testpage|testmode|^test$|^\W*sample(?:receipt|print)?$|selftest|self-test|hexdump|ダミー|検証用|動作確認|印字テスト|デモ(?:モード|機|$)|demo-?mode|^demo$|notforsale"
 )
 ABORTED = re.compile(
     r"(?:取引|会計|登録|売上|精算|お?買上げ?|レシート|印字)(?:を)?(?:中止|中断|キャンセル|破棄|打ち切り)|^(?:全)?中止$|^キャンセル$|^中断$|一時保留|^保留|保留(?:伝票|レシート|票|番号|中)|全取消|一括取消|強制終了|(?:transaction|sale|order|receipt)-?(?:was)?(?:cancell?ed|aborted|suspended|voided|onhold)|^cancell?ed$|^aborted$|^suspended$|onhold$|savedsale|parkedsale"
@@ -97,7 +99,7 @@ NOT_A_SALE = re.compile(r"納品書|予約(?:票|確認)|引換券|整理券|引
 
 # ---------------------------------------------------------------- receipt numbers, best first; they see spelled text, not squeezed
 
-NUMBER_VALUE = r"[\s:.#№]{0,4}(?P<no>[A-Za-z]{0,6}[-_/]?\d[A-Za-z0-9]{0,24}(?:[-_/][A-Za-z0-9]{1,16}){0,4})"
+NUMBER_VALUE = r"[\s:.#№]{0,4}(?P<no>[A-Za-z]{0,6}[-_/]?\d[A-Za-z0-9]{0,16}(?:[-_/][A-Za-z0-9]{1,12}){0,3})"
 _NO = r"\s?(?:No|NO|no|№|番号|ナンバー|ID|#|番)"
 RECEIPT_NUMBERS = tuple(
     re.compile(pattern + NUMBER_VALUE, re.IGNORECASE)

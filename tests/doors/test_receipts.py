@@ -1,8 +1,12 @@
 """Receipts of many tills: kind, total, number, split. The first twenty are the published cases."""
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from posagent.doors.profiles import Profile
+from posagent.doors.profiles import Profile, read_profile
 from posagent.doors.receipt import read_text
 
 TWENTY = [
@@ -38,3 +42,59 @@ def test_the_twenty_published_receipts_are_read(text: str, kind: str, total: int
 def test_points_that_were_used_count_as_the_profile_says() -> None:
     assert read_text(TWENTY[17][1], Profile(points_used="before")).total == 1080
     assert read_text(TWENTY[17][1], Profile(points_used="after")).total == 1000
+
+
+CORPUS = json.loads((Path(__file__).parent / "receipts.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("case", CORPUS["sales"], ids=lambda case: case["text"].strip().splitlines()[0][:20])
+def test_a_sale_gives_its_total_its_number_and_its_split(case: dict[str, Any]) -> None:
+    receipt = read_text(case["text"])
+    split = {str(rate): gross for rate, gross in receipt.tax_split.items()}
+    found = (receipt.kind, receipt.total, receipt.receipt_no, split)
+    assert found == (case["kind"], case["total"], case["receipt_no"], case["tax_split"]), receipt.why
+
+
+@pytest.mark.parametrize("case", CORPUS["others"], ids=lambda case: case["text"].strip()[:20] or "empty")
+def test_everything_else_is_told_from_a_sale(case: dict[str, Any]) -> None:
+    assert read_text(case["text"]).kind == case["kind"]
+
+
+def test_no_report_has_a_total() -> None:
+    assert {read_text(case["text"]).total for case in CORPUS["others"] if case["kind"] == "report"} == {None}
+
+
+def test_what_is_asked_for_is_not_paid_and_cash_is() -> None:
+    assert not read_text("合計 ¥1,080").paid
+    assert not read_text("お支払額 ¥1,080").paid
+    assert read_text("合計 ¥1,080\nお預り ¥2,000\nお釣り ¥920").paid
+
+
+def test_payment_and_change_make_a_total_certain() -> None:
+    assert read_text("合計 ¥1,080").confidence == "medium"
+    assert read_text("合計 ¥1,080\nお預り ¥2,000\nお釣り ¥920").confidence == "high"
+
+
+def test_a_profile_adds_labels_numbers_and_limits() -> None:
+    profile, problems = read_profile('name = "x"\ntotal = ["おあいそ"]\nreceipt_no = ["整理"]\nignore = ["社内用"]\nmost = 5000\n')
+    assert not problems
+    found = read_text("おあいそ ¥1,080\n整理 77", profile)
+    assert (found.kind, found.total, found.receipt_no, found.confidence) == ("sale", 1080, "77", "high")
+    assert read_text("社内用\n合計 ¥1,080", profile).kind == "unknown"
+    assert read_text("合計 ¥5,001", profile).kind == "unknown"
+
+
+def test_a_profile_cannot_make_a_report_a_sale() -> None:
+    profile, _ = read_profile('name = "x"\ntotal = ["純売上合計"]\n')
+    assert read_text(TWENTY[14][1], profile).kind == "report"
+
+
+def test_a_profiles_mistakes_are_all_told() -> None:
+    _, problems = read_profile('name = "x"\npoint_used = "after"\ndecimals = 5\ntotal = [""]\n')
+    assert [problem.path for problem in problems] == ["total", "decimals", "point_used"]
+
+
+def test_decimals_are_not_yen_unless_the_profile_says_so() -> None:
+    assert read_text("TOTAL $12.50").kind == "unknown"
+    profile, _ = read_profile('name = "x"\ndecimals = 2\n')
+    assert read_text("TOTAL $12.50", profile).total == 1250

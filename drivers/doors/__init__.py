@@ -1,0 +1,1 @@
+"""Owns the sale doors that are devices: what stands between a POS and its printer."""
