@@ -20,7 +20,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,13 +32,15 @@ from offline_queue.journal import Journal
 from posagent import counter, service
 from posagent.board import Board, DeviceState, Reported
 from posagent.checkout import Card, Now, Rules
-from posagent.counter import Answered, CodeSeen, Commit, Input, Reply, Scanned, Show, Tell, Ticked
+from posagent.counter import Answered, CodeSeen, Commit, Input, PrintJob, Reply, Scanned, Show, Tell, Ticked
 from posagent.device_loops import Alive, DisplayFeed, ScanRead
+from posagent.errors import PosagentError
 from posagent.events import SALE_GRANTED, Draft, Source
 from posagent.loyalty.masking import mask_code
 from posagent.member_code import Ambiguous, Coupon, Member, Product, Refused, Rule, Staff, classify
 from posagent.members import MemberDirectory
 from posagent.ports import Kind
+from posagent.reports import Report, take
 
 _log = logging.getLogger(__name__)
 
@@ -93,7 +95,7 @@ class Stop:
     """End in good order."""
 
 
-Item = ScanRead | Reported | Alive | Ask | Typed | NewRules | Say | Look | Stop
+Item = ScanRead | Reported | Alive | Ask | Typed | Report | NewRules | Say | Look | Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ class Agent:
         trace: dict[str, Any],
     ) -> None:
         self.journal, self.rules, self.codes, self.members, self.board = journal, rules, codes, members, board
+        self._reader = journal.reader()
         self._printer, self._displays, self.is_offline, self.trace = printer, displays, offline, trace
         self.inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self.stopping = threading.Event()
@@ -174,9 +177,8 @@ class Agent:
 
     def resume(self) -> None:
         """Takes up the checkout where the journal stands."""
-        reader = self.journal.reader()
-        newest, _ = reader.head()
-        stored = [(event.type, event.id, event.data) for event in reader.events(max(0, newest - RESUME_EVENTS), RESUME_EVENTS)]
+        newest, _ = self._reader.head()
+        stored = [(event.type, event.id, event.data) for event in self._reader.events(max(0, newest - RESUME_EVENTS), RESUME_EVENTS)]
         self.state = counter.resume(stored, self._now(), self.rules)
 
     def run(self) -> int:
@@ -243,6 +245,8 @@ class Agent:
                 self._asks += 1
                 self._asked[self._asks] = answer
                 self._feed(make(self._now(), self._asks))
+            case Report():
+                self._report(item)
             case NewRules(rules):
                 self.rules = rules
                 self.wake_listeners()
@@ -254,6 +258,12 @@ class Agent:
                 self.stopping.set()
             case _:
                 assert_never(item)
+
+    def _report(self, asked: Report) -> None:
+        try:
+            asked.answer.set_result(take(asked.order, asked.before, self._now(), self.rules, self._reader, self._record))
+        except PosagentError as trouble:
+            asked.answer.set_exception(trouble)
 
     def _reported(self, report: Reported) -> None:
         state, changed = self.board.take(report)
@@ -315,9 +325,8 @@ class Agent:
     def _commit(self, commit: Commit) -> Answered:
         """Stores and waits: nothing is told before the disk has it."""
         events = [self._event(draft) for draft in commit.drafts]
-        jobs = [NewJob(self._printer, job.serial, job.document) for job in commit.jobs] if self._printer else []
         try:
-            stored: Stored = self.journal.put(events, jobs).result(COMMIT_S)
+            stored = self._put(events, commit.jobs)
         except KeyConflict as conflict:
             return Answered(self._now(), commit.intent, "conflict", conflict.stored.id, conflict.stored.data)
         except EventRefused as refused:  # what a door sent cannot be written down; nothing of it is stored
@@ -332,6 +341,14 @@ class Agent:
         grant = next((event for event in events if event.type == SALE_GRANTED), events[0])
         shown = stored.event if stored.duplicate else grant
         return Answered(self._now(), commit.intent, "duplicate" if stored.duplicate else "stored", shown.id, shown.data)
+
+    def _record(self, draft: Draft, jobs: Sequence[PrintJob] = ()) -> Stored:
+        """One event beside the counter's, with its slips. Raises what `Journal.put` raises, and TimeoutError."""
+        return self._put([self._event(draft)], jobs)
+
+    def _put(self, events: Sequence[NewEvent], jobs: Sequence[PrintJob]) -> Stored:
+        to_print = [NewJob(self._printer, job.serial, job.document) for job in jobs] if self._printer else []
+        return self.journal.put(events, to_print).result(COMMIT_S)
 
     def _event(self, draft: Draft) -> NewEvent:
         data = {**draft.data, "trace": {**draft.data["trace"], **self.trace, "mono_ms": time.monotonic_ns() // 1_000_000}}

@@ -19,6 +19,7 @@ from posagent.agent import Agent, Ask, Typed
 from posagent.board import DeviceState
 from posagent.checkout import Basket, Now, sale_id_of
 from posagent.counter import Reply, SaleArrived, VoidAsked
+from posagent.day_report import Kind, Order
 from posagent.errors import PosagentError, Refused
 from posagent.events import Role
 from posagent.loyalty.model import Line, Sale, SaleRejected
@@ -26,6 +27,7 @@ from posagent.loyalty.quote import check_sale, quote
 from posagent.loyalty.records import plain
 from posagent.page_events import SHOWN, page_event
 from posagent.print_lane import answer_job
+from posagent.reports import Report, Taken, answer_of, checked_date, read_day
 from posagent.screen.backend import Answer, DeviceStatus, Json, Language, Level, Notice, PageEvent, Question, Status
 
 ANSWER_S = 12.0
@@ -167,6 +169,26 @@ class ScreenBackend:
         who = operator or self._agent.rules.operator
         return _answer(self._ask(lambda now, reply: VoidAsked(now, sale_id, reason, who, by, reply)))
 
+    def report(self, kind: str, business_date: str | None, operator: str, role: str, idempotency_key: str) -> Answer:
+        """点検 or 精算. The day is read here, window by window, so that neither the till nor the page waits for it."""
+        rules = self._agent.rules
+        day = checked_date(business_date, rules.day(datetime.now().astimezone()))
+        if kind == "z" and role != "manager":
+            raise Refused("closing a business date needs a manager", code="E613")
+        key = sha256(idempotency_key.encode()).hexdigest()[:16]
+        by: Role = "manager" if role == "manager" else "staff"
+        which: Kind = "z" if kind == "z" else "x"
+        order = Order(which, day, operator or rules.operator, by, key)
+        with self._reading:
+            head = self._reader.head()
+        answer: Future[Taken] = Future()
+        self._agent.post(Report(order, read_day(self._lines, day, head), answer))
+        try:
+            taken = answer.result(ANSWER_S)
+        except TimeoutError:
+            raise PosagentError("the report was not taken in time; send the same again with the same key", code="E901") from None
+        return Answer("done", answer_of(taken), replayed=taken.replayed)
+
     def answer_print(self, job: str, came_out: bool, operator: str) -> Answer:
         """A person's word on a slip."""
         try:
@@ -196,6 +218,10 @@ class ScreenBackend:
             return answer.result(ANSWER_S)
         except TimeoutError:
             raise PosagentError("the counter did not answer in time; send the same again with the same key", code="E901") from None
+
+    def _lines(self, after_seq: int, limit: int) -> list[tuple[int, bytes, bytes]]:
+        with self._reading:
+            return self._reader.lines(after_seq, limit)
 
     def _shift_start(self) -> int:
         """The number after which today's business date begins: business dates rise with the numbers, so halving finds it."""

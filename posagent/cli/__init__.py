@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "scan": ("posagent.cli.scan", "decode pictures, explain a code, listen to the scanners"),
     "print": ("posagent.cli.print_", "draw a slip, print the test slip, list the slips that wait or are in doubt"),
     "receipt": ("posagent.cli.receipt", "what a receipt says: kind, total, number, tax split, and why"),
+    "report": ("posagent.cli.report", "点検 (x) and 精算 (z): the figures of a business date"),
     "queue": ("posagent.cli.queue", "the journal: what waits, what is parked or refused, check it, copy it"),
 }
 

@@ -17,7 +17,7 @@ from posagent.screen.backend import Answer, Backend
 from posagent.screen.calls import Calls, RecentAnswers
 from posagent.screen.events import Streams
 from posagent.screen.problems import MEDIA_TYPE, Problem, body
-from posagent.screen.schemas import PRINT_ANSWER, SALE, SCAN, VOID, Schema, read
+from posagent.screen.schemas import PRINT_ANSWER, REPORT, SALE, SCAN, VOID, Schema, read
 from posagent.screen.shown import shown_status
 
 STATIC = Path(__file__).parent / "static"
@@ -46,6 +46,7 @@ class Api:
             Route("/v1/quotes", self._quote, methods=["POST"]),
             Route("/v1/scans", self._scan, methods=["POST"]),
             Route("/v1/voids", self._void, methods=["POST"]),
+            Route("/v1/reports", self._report, methods=["POST"]),
             Route("/v1/print/{job}/answer", self._print_answer, methods=["POST"]),
             Route("/v1/slips/{job}.png", self._slip),
         ]
@@ -89,6 +90,16 @@ class Api:
             VOID,
             lambda void: self._calls.ask(
                 self._backend.void, void["sale_id"], void["reason"], void.get("operator", ""), void.get("role", "cashier")
+            ),
+        )
+
+    async def _report(self, request: Request) -> Response:
+        key = request.headers["idempotency-key"]
+        return await self._once(
+            request,
+            REPORT,
+            lambda order: self._calls.ask(
+                self._backend.report, order["kind"], order.get("business_date"), order.get("operator", ""), order.get("role", "cashier"), key
             ),
         )
 

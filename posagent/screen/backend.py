@@ -148,6 +148,9 @@ class Backend(Protocol):
     def void(self, sale_id: str, reason: str, operator: str, role: str) -> Answer:
         """Takes a sale's grant back. Voiding twice gives the first answer."""
 
+    def report(self, kind: str, business_date: str | None, operator: str, role: str, idempotency_key: str) -> Answer:
+        """Takes 点検 ("x") or 精算 ("z") of a business date (None: today's); a closed date's "z" is its closing again."""
+
     def answer_print(self, job: str, came_out: bool, operator: str) -> Answer:
         """A person's answer to "did it come out?"."""
 

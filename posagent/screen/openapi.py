@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from posagent.screen.problems import MEDIA_TYPE
-from posagent.screen.schemas import PRINT_ANSWER, SALE, SCAN, VOID, Schema
+from posagent.screen.schemas import PRINT_ANSWER, REPORT, SALE, SCAN, VOID, Schema
 
 _TEXT: Schema = {"type": "string"}
 _MAYBE_TEXT: Schema = {"type": ["string", "null"]}
@@ -44,6 +44,50 @@ ANSWER: Schema = {
         },
         "sale_id": _TEXT,
         "accepted_offline": {"type": "boolean"},
+    },
+}
+_COUNTS: Schema = {"type": "object", "additionalProperties": {"type": "integer"}}
+_SECTIONS: Schema = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["title", "rows"],
+        "properties": {"title": _TEXT, "rows": {"type": "array", "items": {"type": "array", "items": _TEXT}}},
+    },
+}
+REPORT_ANSWER: Schema = {
+    "type": "object",
+    "required": [
+        "state", "result", "replayed", "business_date", "at", "first_seq", "last_seq", "chain", "unsynced", "rejected", "totals", "sections",
+    ],
+    "properties": {
+        "state": {"type": "string", "enum": ["done"]},
+        "result": {"type": "string", "enum": ["checked", "closed"]},
+        "replayed": {"type": "boolean", "description": "it stood already: nothing was recorded or printed now"},
+        "business_date": _TEXT,
+        "at": _TEXT,
+        "operator": _TEXT,
+        "first_seq": {"type": "integer"},
+        "last_seq": {"type": "integer", "description": "the journal's last number when the report was taken"},
+        "chain": {"type": "string", "description": "the link of that number, in hexadecimal"},
+        "unsynced": {"type": "integer"},
+        "rejected": {"type": "integer"},
+        "totals": {
+            "type": "object",
+            "required": ["sales", "charges", "accounts", "coupons", "operators"],
+            "properties": {
+                "sales": _COUNTS,
+                "charges": {"type": "integer"},
+                "accounts": {"type": "object", "additionalProperties": {"type": "object"}},
+                "coupons": _COUNTS,
+                "operators": {"type": "object", "additionalProperties": _COUNTS},
+            },
+        },
+        "sections": {"type": "object", "properties": {"ja": _SECTIONS, "en": _SECTIONS}, "description": "the figures with their words"},
+        "remark": {"type": "object", "properties": {"ja": _TEXT, "en": _TEXT}},
+        "closed": {"type": "object", "description": "where an x looks at a date that is closed: when, and its number"},
+        "serial": _MAYBE_TEXT,
+        "job": _MAYBE_TEXT,
     },
 }
 _QUESTION: Schema = {"type": "object", "required": ["job"], "properties": {"job": _TEXT, "member": _MAYBE_TEXT, "at": _TEXT}}
@@ -124,8 +168,8 @@ def document() -> dict[str, Any]:
         "security": [{}, {"token": []}],
         "components": {
             "schemas": {
-                "Sale": SALE, "Scan": SCAN, "Void": VOID, "PrintAnswer": PRINT_ANSWER,
-                "Answer": ANSWER, "Status": STATUS, "Ready": READY, "Problem": PROBLEM,
+                "Sale": SALE, "Scan": SCAN, "Void": VOID, "PrintAnswer": PRINT_ANSWER, "Report": REPORT,
+                "Answer": ANSWER, "ReportAnswer": REPORT_ANSWER, "Status": STATUS, "Ready": READY, "Problem": PROBLEM,
             },
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
@@ -136,6 +180,7 @@ def document() -> dict[str, Any]:
             "/v1/quotes": {"post": _operation("quote", "What a sale would earn; records nothing", body="Sale", refusals=("409", "415", "422"))},
             "/v1/scans": {"post": _change("postScan", "A member code that was read elsewhere or typed", "Scan")},
             "/v1/voids": {"post": _change("void", "Takes a sale's grant back", "Void", also=("403", "404"))},
+            "/v1/reports": {"post": _change("report", "点検 (x) or 精算 (z) of a business date", "Report", answer="ReportAnswer")},
             "/v1/print/{job}/answer": {"post": _change("answerPrint", "'Did it come out?', answered", "PrintAnswer", (_JOB,), ("404",))},
             "/v1/slips/{job}.png": {"get": _picture()},
             "/livez": {"get": _operation("alive", "The server answers")},
@@ -164,9 +209,11 @@ def _operation(
     return {"operationId": name, "summary": summary, **asked, "responses": answers}
 
 
-def _change(name: str, summary: str, body: str, parameters: tuple[dict[str, Any], ...] = (), also: tuple[str, ...] = ()) -> dict[str, Any]:
+def _change(
+    name: str, summary: str, body: str, parameters: tuple[dict[str, Any], ...] = (), also: tuple[str, ...] = (), answer: str = "Answer"
+) -> dict[str, Any]:
     refusals = ("400", "401", "408", "409", "413", "415", "422", "503", *also)
-    operation = _operation(name, summary, "Answer", body=body, refusals=refusals)
+    operation = _operation(name, summary, answer, body=body, refusals=refusals)
     replayed = {"Idempotency-Replayed": {"description": "true: this is the first answer again", "schema": {"type": "string", "enum": ["true"]}}}
     operation["responses"]["200"]["headers"] = replayed
     return {**operation, "parameters": [*parameters, _KEY]}

@@ -79,6 +79,17 @@ PRINT_ANSWER: Schema = {
     "additionalProperties": False,
     "properties": {"came_out": {"type": "boolean"}, "operator": _OPERATOR},
 }
+REPORT: Schema = {
+    "type": "object",
+    "required": ["kind"],
+    "additionalProperties": False,
+    "properties": {
+        "kind": {"type": "string", "enum": ["x", "z"], "description": "x looks (点検); z closes the business date (精算), once"},
+        "business_date": {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "description": "today's when left out"},
+        "operator": _OPERATOR,
+        "role": {"type": "string", "enum": ["cashier", "manager"], "description": "closing needs a manager"},
+    },
+}
 
 
 def read(raw: bytes, schema: Schema) -> dict[str, Any]:
