@@ -80,7 +80,7 @@ def test_the_lane_and_the_real_receiver_agree_through_an_outage(journal: Journal
     drained = threading.Event()
     journal.subscribe(lambda _seq: drained.set())
     until = time.monotonic() + 30
-    while lane.state().pending and time.monotonic() < until:
+    while ((state := lane.state()).pending or state.link != "online") and time.monotonic() < until:
         drained.wait(0.2)
         drained.clear()
     assert lane.state().pending == 0
