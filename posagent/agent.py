@@ -41,6 +41,7 @@ from posagent.member_code import Ambiguous, Coupon, Member, Product, Refused, Ru
 from posagent.members import MemberDirectory
 from posagent.ports import Kind
 from posagent.reports import Report, take
+from posagent.workbench import Workbench
 
 _log = logging.getLogger(__name__)
 
@@ -139,6 +140,7 @@ class Agent:
         """Called at the end, before threads are waited for: what wakes a thread that no event wakes."""
         self.critical: list[Callable[[], str]] = []
         """Each returns why its lane is stuck, or "": the watchdog is fed only while all are well."""
+        self.bench = Workbench()
         self.notices: deque[Notice] = deque(maxlen=NOTICES)
         self._noticed = 0
         self._asked: dict[int, Future[Reply]] = {}
@@ -187,13 +189,15 @@ class Agent:
         fed = 0.0
         period = service.watchdog_period_s()
         while not self.stopping.is_set():
-            waits = TICK_S if self.state.card or self.state.basket else IDLE_S
+            waits = TICK_S if self.state.card or self.state.basket or self.bench.testing_s else IDLE_S
             try:
                 item = self.inbox.get(timeout=min(waits, period or waits))
             except queue.Empty:
                 self._feed(Ticked(self._now()))
             else:
                 self._turn(item)
+            if self.bench.ran_out():
+                self.wake_listeners()
             if period and time.monotonic() - fed >= period and not self.stuck():
                 service.notify(WATCHDOG="1", STATUS=self.status_line())
                 fed = time.monotonic()
@@ -231,7 +235,9 @@ class Agent:
         match item:
             case ScanRead(device, scan):
                 self.board.beat(device)
-                if scan.quality == "corrupt":
+                if self.bench.took(device, scan, self.codes):
+                    self._notice("E631", {"device": device})
+                elif scan.quality == "corrupt":
                     self._notice("E320", {"device": device, "why": scan.reason})
                 else:
                     self._code(scan.text, scan.aim, "camera" if self.board.devices[device].driver.startswith("camera") else "scan")

@@ -29,6 +29,7 @@ from posagent.page_events import SHOWN, page_event
 from posagent.print_lane import answer_job
 from posagent.reports import Report, Taken, answer_of, checked_date, read_day
 from posagent.screen.backend import Answer, DeviceStatus, Json, Language, Level, Notice, PageEvent, Question, Status
+from posagent.screen.technician import TechnicianBackend
 
 ANSWER_S = 12.0
 """A request's answer waits for the disk (`posagent.agent.COMMIT_S`) and a little more."""
@@ -47,10 +48,12 @@ class ScreenBackend:
         store_name: str,
         register_name: str,
         link: Callable[[], SyncState | None],
+        technician: TechnicianBackend,
         slip_picture: Callable[[bytes], bytes] | None,
     ) -> None:
         self.language: Language = language
         self.store_name, self.register_name = store_name, register_name
+        self.technician = technician
         self._agent, self._journal, self._lane, self._link, self._picture = agent, journal, lane, link, slip_picture
         self._reader = journal.reader()
         self._reading = threading.Lock()
@@ -74,6 +77,8 @@ class ScreenBackend:
             level, code = "action", "E600"
         if worst is not None:
             level, code, values = "action", worst.code, {"device": worst.name}
+        if agent.bench.testing_s:
+            level, code, values = "action", "E630", {}
         if health.state != "ok":
             level, code = "action", "E500" if health.state == "failed" else "E502"
         asked: list[Question] = [{"job": str(job.id), "member": None, "at": job.created} for job in self._lane.jobs(("NEEDS_OPERATOR",))]

@@ -17,8 +17,8 @@ from posagent.screen.backend import Answer, Backend
 from posagent.screen.calls import Calls, RecentAnswers
 from posagent.screen.events import Streams
 from posagent.screen.problems import MEDIA_TYPE, Problem, body
-from posagent.screen.schemas import PRINT_ANSWER, REPORT, SALE, SCAN, VOID, Schema, read
-from posagent.screen.shown import shown_status
+from posagent.screen.schemas import DEVICE_TEST, PRINT_ANSWER, REPORT, SALE, SCAN, TEST_MODE, VOID, Schema, read
+from posagent.screen.shown import shown_room, shown_status
 
 STATIC = Path(__file__).parent / "static"
 _MEDIA_TYPES = {
@@ -27,6 +27,7 @@ _MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+_PAGES = {"/": "index.html", "/tech": "tech.html"}
 
 
 class Api:
@@ -37,6 +38,7 @@ class Api:
         self._files = {path.name: path.read_bytes() for path in STATIC.iterdir() if path.suffix in _MEDIA_TYPES}
         routes: list[BaseRoute] = [
             Route("/", self._page),
+            Route("/tech", self._page),
             Route("/static/{name}", self._file),
             Route("/livez", self._alive),
             Route("/readyz", self._ready),
@@ -49,16 +51,22 @@ class Api:
             Route("/v1/reports", self._report, methods=["POST"]),
             Route("/v1/print/{job}/answer", self._print_answer, methods=["POST"]),
             Route("/v1/slips/{job}.png", self._slip),
+            # The technician's: the policy knows them by path (posagent.screen.rules.scope_of) and asks tokens for the scope "tech". Our own
+            # page has no roles yet; when it has, the technician's role is asked for there, in the same place.
+            Route("/v1/devices", self._devices),
+            Route("/v1/devices/{device}/preview", self._preview),
+            Route("/v1/devices/{device}/test", self._device_test, methods=["POST"]),
+            Route("/v1/test-mode", self._test_mode, methods=["POST"]),
         ]
         self.app = Starlette(routes=routes, exception_handlers={Problem: _problem, HTTPException: _plain_refusal})
 
-    async def _page(self, _request: Request) -> Response:
-        html = self._files["index.html"].replace(b'<html lang="ja">', f'<html lang="{self._backend.language}">'.encode())
+    async def _page(self, request: Request) -> Response:
+        html = self._files[_PAGES[request.url.path]].replace(b'<html lang="ja">', f'<html lang="{self._backend.language}">'.encode())
         return Response(html, media_type=_MEDIA_TYPES[".html"])
 
     async def _file(self, request: Request) -> Response:
         name = request.path_params["name"]
-        if name not in self._files or name == "index.html":
+        if name not in self._files or name in _PAGES.values():
             raise HTTPException(404)
         return Response(self._files[name], media_type=_MEDIA_TYPES[Path(name).suffix])
 
@@ -116,6 +124,19 @@ class Api:
         if picture is None:
             raise Problem(404, "E615", "there is no slip of this name")
         return Response(picture, media_type="image/png")
+
+    async def _devices(self, _request: Request) -> Response:
+        return _json(shown_room(self._backend, await self._calls.ask(self._backend.technician.room)))
+
+    async def _preview(self, request: Request) -> Response:
+        return _json(await self._calls.ask(self._backend.technician.preview, request.path_params["device"]))
+
+    async def _device_test(self, request: Request) -> Response:
+        device, key = request.path_params["device"], request.headers["idempotency-key"]
+        return await self._once(request, DEVICE_TEST, lambda _: self._calls.ask(self._backend.technician.test_device, device, key))
+
+    async def _test_mode(self, request: Request) -> Response:
+        return await self._once(request, TEST_MODE, lambda asked: self._calls.ask(self._backend.technician.test_mode, asked["on"]))
 
     async def _once(self, request: Request, schema: Schema, act: Callable[[dict[str, Any]], Awaitable[Answer]]) -> Response:
         raw = await request.body()

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict
+
+if TYPE_CHECKING:
+    from posagent.screen.technician import TechnicianBackend
 
 Language = Literal["ja", "en"]
 Level = Literal["ok", "offline", "action"]  # green, amber, red: three and no more
@@ -117,6 +120,10 @@ class Backend(Protocol):
     language: Language
     register_name: str
     store_name: str
+
+    @property
+    def technician(self) -> TechnicianBackend:
+        """What the technician's page asks."""
 
     def status(self) -> Status:
         """The state now, from memory."""

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from posagent.screen.problems import MEDIA_TYPE
-from posagent.screen.schemas import PRINT_ANSWER, REPORT, SALE, SCAN, VOID, Schema
+from posagent.screen.schemas import DEVICE_TEST, PRINT_ANSWER, REPORT, SALE, SCAN, TEST_MODE, VOID, Schema
 
 _TEXT: Schema = {"type": "string"}
 _MAYBE_TEXT: Schema = {"type": ["string", "null"]}
@@ -132,6 +132,85 @@ STATUS: Schema = {
         "store_name": _TEXT,
     },
 }  # fmt: skip
+_MAYBE_NUMBER: Schema = {"type": ["integer", "null"]}
+_MAYBE_OBJECT: Schema = {"type": ["object", "null"]}
+ROOM: Schema = {
+    "type": "object",
+    "required": ["devices", "test_mode", "journal", "cloud", "agent", "language", "register_name", "store_name"],
+    "properties": {
+        "devices": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name", "kind", "driver", "state", "message", "as_of", "beat", "stale", "camera", "scanner", "printer"],
+                "properties": {
+                    "name": _TEXT,
+                    "kind": {"type": "string", "enum": ["scanner", "printer", "display", "drawer", "sale_door"]},
+                    "driver": _TEXT,
+                    "state": {"type": "string", "enum": ["ready", "held", "gone", "opening", "unknown"]},
+                    "message": _MESSAGE,
+                    "detail": {"type": "string", "description": "English, for technicians"},
+                    "as_of": {**_MAYBE_NUMBER, "description": "seconds since the last success, or since trouble was noticed"},
+                    "beat": {**_MAYBE_NUMBER, "description": "seconds since the loop's last sign of life"},
+                    "stale": {"type": "boolean"},
+                    "camera": {"type": "boolean"},
+                    "scanner": {
+                        **_MAYBE_OBJECT,
+                        "required": ["good", "damaged", "damaged_at", "why", "scan"],
+                        "properties": {
+                            "good": {"type": "integer"},
+                            "damaged": {"type": "integer"},
+                            "scan": {**_MAYBE_OBJECT, "description": "the last one in test mode, masked, with what the rules make of it"},
+                        },
+                    },
+                    "printer": {
+                        **_MAYBE_OBJECT,
+                        "required": ["says", "capabilities", "waits_for", "jobs"],
+                        "properties": {
+                            "says": {**_MAYBE_OBJECT, "description": "null in a field: the printer does not say"},
+                            "capabilities": _MAYBE_OBJECT,
+                            "waits_for": _TEXT,
+                            "jobs": {"type": "array", "items": {"type": "object", "required": ["job", "serial", "copy", "state", "certainty"]}},
+                        },
+                    },
+                },
+            },
+        },
+        "test_mode": {
+            "type": "object",
+            "required": ["on", "left_s"],
+            "properties": {"on": {"type": "boolean"}, "left_s": {"type": "integer"}},
+        },
+        "journal": {"type": "object", "required": ["state", "notes"]},
+        "cloud": {"type": "object", "required": ["configured"]},
+        "agent": {"type": "object", "required": ["version"]},
+        "language": {"type": "string", "enum": ["ja", "en"]},
+        "register_name": _TEXT,
+        "store_name": _TEXT,
+    },
+}
+PREVIEW: Schema = {
+    "type": "object",
+    "required": ["age_ms", "picture"],
+    "properties": {
+        "age_ms": _MAYBE_NUMBER,
+        "picture": {
+            **_MAYBE_OBJECT,
+            "properties": {
+                "jpeg": {"type": "string", "contentEncoding": "base64"},
+                "width": {"type": "integer"},
+                "height": {"type": "integer"},
+                "strips": {
+                    "type": "array",
+                    "description": "center x and y, width, height in the picture's pixels; angle in radians",
+                    "items": {"type": "array", "items": {"type": "number"}},
+                },
+                "px_per_module": {"type": "number"},
+                "sharpness": {"type": "number"},
+            },
+        },
+    },
+}
 READY: Schema = {
     "type": "object",
     "required": ["ready", "degraded"],
@@ -151,6 +230,7 @@ _AFTER = {
     "Without it only news",
     "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
 }
+_DEVICE = {"name": "device", "in": "path", "required": True, "schema": {"type": "string", "maxLength": 80}}
 _JOB = {"name": "job", "in": "path", "required": True, "schema": {"type": "string", "maxLength": 80}}
 
 
@@ -169,6 +249,7 @@ def document() -> dict[str, Any]:
         "components": {
             "schemas": {
                 "Sale": SALE, "Scan": SCAN, "Void": VOID, "PrintAnswer": PRINT_ANSWER, "Report": REPORT,
+                "DeviceTest": DEVICE_TEST, "TestMode": TEST_MODE, "Room": ROOM, "Preview": PREVIEW,
                 "Answer": ANSWER, "ReportAnswer": REPORT_ANSWER, "Status": STATUS, "Ready": READY, "Problem": PROBLEM,
             },
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
@@ -183,6 +264,15 @@ def document() -> dict[str, Any]:
             "/v1/reports": {"post": _change("report", "点検 (x) or 精算 (z) of a business date", "Report", answer="ReportAnswer")},
             "/v1/print/{job}/answer": {"post": _change("answerPrint", "'Did it come out?', answered", "PrintAnswer", (_JOB,), ("404",))},
             "/v1/slips/{job}.png": {"get": _picture()},
+            "/v1/devices": {"get": _operation("devices", "Every device with all that a technician asks of it", "Room")},
+            "/v1/devices/{device}/preview": {
+                "get": {
+                    **_operation("preview", "A camera's last picture; it sends more for ten seconds", "Preview", refusals=("404",)),
+                    "parameters": [_DEVICE],
+                }
+            },
+            "/v1/devices/{device}/test": {"post": _change("testDevice", "A printer's test slip", "DeviceTest", (_DEVICE,), ("404",))},
+            "/v1/test-mode": {"post": _change("testMode", "Scans are explained and not given to the counter", "TestMode")},
             "/livez": {"get": _operation("alive", "The server answers")},
             "/readyz": {"get": _operation("ready", "The journal can be written and the settings are good", "Ready", also_ready=True)},
         },

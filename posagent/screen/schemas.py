@@ -91,6 +91,9 @@ REPORT: Schema = {
     },
 }
 
+DEVICE_TEST: Schema = {"type": "object", "additionalProperties": False, "properties": {}}
+TEST_MODE: Schema = {"type": "object", "required": ["on"], "additionalProperties": False, "properties": {"on": {"type": "boolean"}}}
+
 
 def read(raw: bytes, schema: Schema) -> dict[str, Any]:
     """The checked object of a request body. Raises Problem 400 for what is not JSON and 422 for what does not fit the schema."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from posagent.screen.backend import Backend, Notice, PageEvent, Status
 from posagent.screen.problems import spoken
+from posagent.screen.technician import Room
 
 
 def shown_status(backend: Backend, status: Status, last_seq: int) -> dict[str, Any]:
@@ -39,3 +40,18 @@ def shown_event(event: PageEvent) -> dict[str, Any]:
 def shown_notice(notice: Notice) -> dict[str, Any]:
     """The body of a ``notice`` event."""
     return {**notice, "message": spoken(notice["code"], notice.get("values")) if "code" in notice else None}
+
+
+def shown_room(backend: Backend, room: Room) -> dict[str, Any]:
+    """The body of GET /v1/devices."""
+    devices = [
+        {**device, "message": spoken(code, {"device": device.get("name", "")}) if (code := device.get("code")) else None}
+        for device in room["devices"]
+    ]
+    return {
+        **room,
+        "devices": devices,
+        "language": backend.language,
+        "register_name": backend.register_name,
+        "store_name": backend.store_name,
+    }

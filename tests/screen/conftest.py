@@ -7,6 +7,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +18,71 @@ from posagent.screen.backend import Answer, Json, Notice, PageEvent, Status
 from posagent.screen.server import ScreenServer
 
 AT = "2026-11-22T14:05:00+09:00"
+
+
+JOB = {"job": "7", "serial": "0001-R1-20261122-3", "copy": 1, "title": "お買い上げポイント", "sample": False, "state": "CONFIRMED",
+       "certainty": "confirmed", "reason": "process id and cutter counter", "created": AT, "updated": AT}  # fmt: skip
+ROOM = {
+    "devices": [
+        {"name": "front-scanner", "kind": "scanner", "driver": "serial", "state": "ready", "code": None, "detail": "", "as_of": 300, "beat": 1,
+         "stale": False, "camera": False, "scanner": {"good": 12, "damaged": 0, "damaged_at": "", "why": "", "scan": None}, "printer": None},
+        {"name": "phone-camera", "kind": "scanner", "driver": "camera", "state": "ready", "code": None, "detail": "", "as_of": 300, "beat": 1,
+         "stale": False, "camera": True, "scanner": {"good": 3, "damaged": 0, "damaged_at": "", "why": "", "scan": None}, "printer": None},
+        {"name": "front-printer", "kind": "printer", "driver": "escpos-tcp", "state": "ready", "code": None, "detail": "", "as_of": 2,
+         "beat": 1, "stale": False, "camera": False, "scanner": None, "printer": {
+             "says": {"online": True, "cover_open": False, "paper": "ok", "cutter_error": False, "other_error": False, "drawer_open": None},
+             "capabilities": {"tier": 3, "maker": "EPSON", "model": "TM-T88VI", "firmware": "1.0", "serial": "A1", "kanji": True,
+                              "process_id": True, "cut_counter": True},
+             "waits_for": "", "jobs": [JOB]}},
+    ],
+    "test_mode": {"on": False, "left_s": 0},
+    "journal": {"state": "ok", "notes": [], "found_at_start": [], "disk_free_mb": 20480, "reserve_percent": 100, "fsync_p99_us": 4200,
+                "wal_mb": 1, "io_errors": 0, "last_success": 3},
+    "cloud": {"configured": True, "link": "online", "last_success": 4, "pending": 0, "oldest": None, "blocked": "", "clock_offset_ms": 12},
+    "agent": {"version": "0.1", "pid": 4711},
+}  # fmt: skip
+
+
+class Bench:
+    """The technician's side: a room of devices that tests rearrange, and pictures that they hold in front of the camera."""
+
+    def __init__(self, act: Callable[..., None]) -> None:
+        self.state: Any = deepcopy(ROOM)
+        self.pictures: dict[str, Json] = {}
+        self.asked = 0
+        self._act = act
+
+    def device(self, name: str) -> Any:
+        return next((device for device in self.state["devices"] if device["name"] == name), None)
+
+    # posagent.screen.technician.TechnicianBackend
+
+    def room(self) -> Any:
+        self._act("room")
+        return self.state
+
+    def preview(self, device: str) -> Json:
+        self.asked += 1
+        if not (self.device(device) or {}).get("camera"):
+            raise Refused("there is no camera of this name", code="E632")
+        picture = self.pictures.get(device)
+        return {"age_ms": 40 if picture else None, "picture": picture}
+
+    def test_device(self, device: str, idempotency_key: str) -> Answer:
+        self._act("test", device, idempotency_key)
+        if (self.device(device) or {}).get("kind") != "printer":
+            raise Refused("there is no printer of this name", code="E632")
+        jobs = self.device(device)["printer"]["jobs"]
+        if any(job["state"] == "QUEUED" for job in jobs):
+            return Answer("waiting", {"job": jobs[0]["job"], "serial": jobs[0]["serial"]})
+        mine = {"job": str(7 + len(jobs)), "title": "テスト印字", "sample": True, "state": "QUEUED", "certainty": None, "reason": ""}
+        jobs.insert(0, {**JOB, **mine})
+        return Answer("done", {"job": jobs[0]["job"], "serial": jobs[0]["serial"]})
+
+    def test_mode(self, on: bool) -> Answer:
+        self._act("test mode", on)
+        self.state = {**self.state, "test_mode": {"on": on, "left_s": 120 if on else 0}}
+        return Answer("done", {"on": on})
 
 
 class Counter:
@@ -49,6 +115,7 @@ class Counter:
         self.calls: list[tuple[Any, ...]] = []
         self.reads = 0
         self.slip: bytes | None = None
+        self.technician = Bench(self._act)
         self.on_unwatch: Callable[[], None] = lambda: None
         self._answers: dict[str, tuple[Json, Answer]] = {}
         self._wakers: set[Callable[[], None]] = set()

@@ -15,11 +15,14 @@ from jsonschema import Draft202012Validator
 from posagent.screen.api import Api
 from posagent.screen.openapi import document, text
 from posagent.screen.problems import Problem
-from posagent.screen.schemas import PRINT_ANSWER, SALE, SCAN, VOID, check, read
+from posagent.screen.schemas import DEVICE_TEST, PRINT_ANSWER, SALE, SCAN, TEST_MODE, VOID, check, read
 
 CHECKED_IN = Path(__file__).parents[2] / "config" / "agent-openapi.json"
 SCHEMAS = document()["components"]["schemas"]
-POSTS = {"/v1/sales": SALE, "/v1/quotes": SALE, "/v1/scans": SCAN, "/v1/voids": VOID, "/v1/print/J1/answer": PRINT_ANSWER}
+POSTS = {
+    "/v1/sales": SALE, "/v1/quotes": SALE, "/v1/scans": SCAN, "/v1/voids": VOID, "/v1/print/J1/answer": PRINT_ANSWER,
+    "/v1/devices/front-printer/test": DEVICE_TEST, "/v1/test-mode": TEST_MODE,
+}  # fmt: skip
 
 
 def test_the_checked_in_document_is_the_generated_one() -> None:
@@ -31,7 +34,7 @@ def test_every_route_is_described_and_every_description_has_a_route() -> None:
     routes = Api(None, None, None, None).app.routes  # type: ignore[arg-type]  # the routes do not touch them
     served = {(route.path, method) for route in routes for method in route.methods - {"HEAD"}}  # type: ignore[attr-defined]
     described = {(path, method.upper()) for path, item in document()["paths"].items() for method in item}
-    assert served - {("/", "GET"), ("/static/{name}", "GET")} == described
+    assert served - {("/", "GET"), ("/tech", "GET"), ("/static/{name}", "GET")} == described
 
 
 def test_every_schema_is_a_valid_schema() -> None:
@@ -53,7 +56,7 @@ def ask(address: str, method: str, path: str, body: bytes | None = None, key: st
 def test_answers_keep_to_their_schemas(counter: Any, server: Any) -> None:
     counter.state["devices"][1].update(state="held", code="E210")
     counter.change(level="action", code="E210", open={"member": None, "amount": 1})
-    for path, name in (("/v1/status", "Status"), ("/readyz", "Ready"), ("/nothing", "Problem")):
+    for path, name in (("/v1/status", "Status"), ("/v1/devices", "Room"), ("/readyz", "Ready"), ("/nothing", "Problem")):
         Draft202012Validator(SCHEMAS[name]).validate(ask(server.address, "GET", path)[1])
     Draft202012Validator(SCHEMAS["Answer"]).validate(ask(server.address, "POST", "/v1/sales", b'{"total":300}')[1])
     Draft202012Validator(SCHEMAS["Problem"]).validate(ask(server.address, "POST", "/v1/sales", b"{}")[1])

@@ -1,0 +1,117 @@
+// Owns the cards of the technician's page: what a scanner, a printer, any other device and the office behind look like.
+
+import { el } from "./stage.js";
+import { age, clock, current, either, number } from "./words.js";
+import { w } from "./tech_words.js";
+
+const row = (name, value, level) => (value === null || value === undefined || value === "" ? [] : [el("dt", {}, name), el("dd", level ? { "data-level": level } : {}, value)]);
+const ago = (seconds) => (seconds === null ? w("never") : age(seconds));
+
+// given: a device of GET /v1/devices with level, note, testing
+export function device(card, given, { picture, testPrint }) {
+  const kind = given.camera ? "camera" : given.kind;
+  card.dataset.level = given.level;
+  card.dataset.kind = kind;
+  const state = given.stale && given.beat !== null ? w("silent") : w(given.state);
+  const head = el("div", { class: "head" }, el("h2", {}, w(kind), el("small", {}, given.name)), el("span", { class: "pill" }, el("i", { "aria-hidden": "true" }), el("span", {}, state)));
+  const trouble = given.message
+    ? el("div", { class: "trouble" }, el("b", { class: "code" }, given.message.code), el("div", {}, el("strong", {}, given.message[current()].title), el("p", {}, given.message[current()].todo)))
+    : null;
+  const facts = el("dl", { class: "facts" }, ...row(w("driver"), given.driver), ...row(w("since"), given.as_of === null ? w("never") : w("ago", age(given.as_of))), ...row(w("beat"), ago(given.beat)));
+  const parts = [head, trouble, given.detail && given.message ? el("p", { class: "detail", lang: "en" }, given.detail) : null];
+  if (picture) parts.push(picture);
+  if (given.scanner) parts.push(...scanner(given.scanner, given.testing));
+  if (given.printer) parts.push(...printer(given, testPrint));
+  card.replaceChildren(...[...parts, facts].filter(Boolean));
+}
+
+// ---------------------------------------------------------------- scanner
+
+function scanner({ good, damaged, damaged_at: at, why, scan }, testing) {
+  const counts = el("p", { class: "counts" }, el("span", {}, w("reads", number(good))), el("span", damaged ? { "data-level": "offline" } : {}, w("damaged", number(damaged))));
+  const last = damaged ? el("p", { class: "detail" }, `${w("last_damaged")} ${clock(at)} `, el("span", { lang: "en" }, why)) : null;
+  if (!scan) return [el("p", { class: "hint" }, testing ? w("waiting_scan") : w("no_scan")), counts, last];
+  const level = scan.verdict === "member" ? "ok" : scan.verdict === "damaged" || scan.verdict === "refused" ? "action" : "offline";
+  const told = el("div", { class: "scan", "data-level": level },
+    el("p", { class: "over" }, el("span", { class: "tag" }, w(`verdict_${scan.verdict}`)), el("time", {}, scan.at.slice(11, 19))),
+    scan.masked ? el("p", { class: "masked" }, scan.masked) : null,
+    scan.masked ? el("p", { class: "detail" }, [scan.symbology ?? w("unknown_kind"), scan.aim ? `]${scan.aim}` : "", w("digits", scan.length), scan.rule].filter(Boolean).join(" · ")) : null,
+    el("p", {}, scan.verdict === "damaged" ? w("damaged_words") : either({ ja: scan.ja, en: scan.en })),
+    scan.why ? el("p", { class: "detail", lang: "en" }, scan.why) : null);
+  const rules = scan.rules?.length
+    ? el("details", { open: true }, el("summary", { "data-act": "rules" }, w("rules")), el("ul", { class: "rules" }, ...scan.rules.map(checked)))
+    : null;
+  return [told, rules, counts, last];
+}
+
+const checked = (one) =>
+  el("li", { "data-passed": String(one.passed) }, el("i", { role: "img", "aria-label": one.passed ? w("yes") : w("no") }), el("b", {}, one.rule || w("before")), el("span", {}, either(one)));
+
+// ---------------------------------------------------------------- printer
+
+function printer(given, testPrint) {
+  const { says, capabilities: able, jobs } = given.printer;
+  const words = says ? status(says) : [];
+  const lights = words.length
+    ? el("ul", { class: "lights", "aria-label": w("status") }, ...words.map(([text, level]) => el("li", { "data-level": level }, el("i", { "aria-hidden": "true" }), text)))
+    : given.state === "gone" ? null : el("p", { class: "hint" }, w("says_nothing"));
+  const proof = able
+    ? el("dl", { class: "facts" }, ...row(w("tier"), w(`tier_${able.tier}`)), ...row(w("model"), [able.maker, able.model].filter(Boolean).join(" ")), ...row(w("firmware"), able.firmware), ...row(w("serial"), able.serial),
+      ...row(w("kanji"), able.kanji === null ? w("not_said") : able.kanji ? w("yes") : w("no")))
+    : null;
+  const note = given.note;
+  const act = el("div", { class: "act" }, el("button", { type: "button", class: "primary", "data-act": "print", "aria-disabled": note?.busy ? "true" : false, onclick: () => testPrint(given.name) }, w("test_print")),
+    el("p", { class: note?.bad ? "bad" : "" }, note?.text ?? ""));
+  const list = jobs.length ? el("ul", { class: "jobs" }, ...jobs.map(job)) : el("p", { class: "hint" }, w("no_jobs"));
+  return [lights, proof, act, el("h3", {}, w("jobs")), list];
+}
+
+function status(says) {
+  const words = [];
+  const add = (value, whenTrue, whenFalse, badIsTrue) => {
+    if (value !== null) words.push([value ? whenTrue : whenFalse, value === badIsTrue ? "action" : "ok"]);
+  };
+  add(says.online, w("online"), w("offline"), false);
+  if (says.paper) words.push([w(`paper_${says.paper}`), { ok: "ok", near_end: "offline", end: "action" }[says.paper]]);
+  add(says.cover_open, w("cover_open"), w("cover_closed"), true);
+  add(says.cutter_error, w("cutter_error"), w("cutter_ok"), true);
+  if (says.other_error) words.push([w("other_error"), "action"]);
+  add(says.drawer_open, w("drawer_open"), w("drawer_closed"), null);
+  return words;
+}
+
+function job(one) {
+  const level = { CONFIRMED: "ok", SUPERSEDED: "ok", CANCELLED: "ok", NEEDS_OPERATOR: "action" }[one.state] ?? "offline";
+  const tags = [one.sample ? el("span", { class: "tag" }, w("sample")) : null, one.copy > 1 ? el("span", { class: "tag" }, w("copy", one.copy - 1)) : null];
+  const sure = one.certainty ? `${w(one.state)}（${w(one.certainty)}）` : w(one.state);
+  return el("li", { "data-level": level, title: one.reason }, el("i", { "aria-hidden": "true" }), el("time", {}, clock(local(one.created))), el("span", { class: "what" }, one.title || one.serial, ...tags.filter(Boolean), el("small", {}, one.serial)),
+    el("b", {}, current() === "ja" ? sure : sure.replace("（", " (").replace("）", ")")));
+}
+
+// The print lane writes UTC; the page shows the register's clock.
+const local = (at) => new Date(at).toLocaleString("sv").replace(" ", "T");
+
+// ---------------------------------------------------------------- behind the counter
+
+export function office(card, { journal, cloud, agent }) {
+  card.dataset.kind = "office";
+  const level = journal.state === "ok" ? "ok" : "action";
+  const link = cloud.configured ? (cloud.link === "online" && !cloud.blocked ? "ok" : "offline") : "ok";
+  const notes = journal.notes.map((text) => el("p", { class: "detail", lang: "en" }, text));
+  const found = journal.found_at_start.map((text) => el("p", { class: "detail", lang: "en" }, `${w("at_start")}: ${text}`));
+  const word = (name, text, of) => el("div", { class: "head", "data-level": of }, el("h2", {}, name), el("span", { class: "pill" }, el("i", { "aria-hidden": "true" }), el("span", {}, text)));
+  card.replaceChildren(
+    word(w("journal"), w(`journal_${journal.state}`), level),
+    ...notes,
+    el("dl", { class: "facts" }, ...row(w("last_write"), ago(journal.last_success)), ...row(w("disk"), `${number(journal.disk_free_mb)} MB`), ...row(w("reserve"), `${journal.reserve_percent} %`),
+      ...row(w("fsync"), journal.fsync_p99_us ? `${number(Math.round(journal.fsync_p99_us / 100) / 10)} ${w("ms")}` : null), ...row(w("errors"), journal.io_errors ? number(journal.io_errors) : null, "action")),
+    ...found,
+    word(w("cloud"), cloud.configured ? w(`link_${cloud.link}`) : "—", link),
+    cloud.configured
+      ? el("dl", { class: "facts" }, ...row(w("last_exchange"), ago(cloud.last_success)), ...row(w("to_send"), w("count", number(cloud.pending))),
+        ...row(w("clock"), cloud.clock_offset_ms === null ? null : `${number(cloud.clock_offset_ms)} ${w("ms")}`))
+      : el("p", { class: "hint" }, w("no_cloud")),
+    ...(cloud.blocked ? [el("p", { class: "detail" }, `${w("blocked")}: `, el("span", { lang: "en" }, cloud.blocked))] : []),
+    el("dl", { class: "facts" }, ...row(w("version"), `posagent ${agent.version}`)),
+  );
+}
