@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, NamedTuple, cast
 
 from offline_queue.chain import DIGEST_BYTES
 from offline_queue.errors import WireError
@@ -20,8 +19,7 @@ NOT_APPLIED: Final = ("duplicate", "conflict", "rejected", "withheld")
 MAX_ANSWER_BYTES: Final = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """The verdict on one event that was stored but not plainly applied."""
 
     seq: int
@@ -31,8 +29,7 @@ class Item:
     of_seq: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """200 to a batch, and (with no items) to a heartbeat. ``chain`` is the link at ``acked`` (32 bytes)."""
 
     acked: int
@@ -43,8 +40,7 @@ class Answer:
     min_interval_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """A problem document (RFC 9457). ``expected`` and ``chain`` (the link at expected-1) come with a gap."""
 
     type: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
+import zlib
 from dataclasses import dataclass, field
 
 from offline_queue.chain import digest, next_link
@@ -74,7 +74,7 @@ def cut(reader: JournalReader, sent: Position, limit: int) -> Batch | None:
 
 def encode(batch: Batch) -> tuple[dict[str, str], bytes]:
     """Headers (without signature) and the coded payload."""
-    payload = gzip.compress(frame(batch.bodies), GZIP_LEVEL, mtime=0)
+    payload = zlib.compress(frame(batch.bodies), GZIP_LEVEL, wbits=31)
     first = batch.sent.acked + 1
     headers = {
         "Content-Type": CONTENT_TYPE,

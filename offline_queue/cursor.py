@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from offline_queue.answers import Answer
 from offline_queue.chain import first_link
@@ -21,8 +20,7 @@ PARK_TRIES: Final = 5  # after the first refusal of an event on its own
 _MARK_EVERY_S: Final = 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """Where the lane stands. ``generation`` changes when a person moves the cursor: answers to older requests are then void."""
 
     stream: str

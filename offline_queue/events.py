@@ -1,10 +1,13 @@
-"""Owns the records that go into the journal and come out of it."""
+"""Owns the records that go into the journal and come out of it.
+
+Most are named tuples, not dataclasses: they are made for every event, and a till that starts builds the classes each time.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from offline_queue.chain import digest
 from offline_queue.errors import WireError
@@ -24,8 +27,7 @@ class NewEvent:
     id: str = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, slots=True)
-class NewJob:
+class NewJob(NamedTuple):
     """Something to be printed because of an event. ``document`` is opaque here."""
 
     printer: str
@@ -35,8 +37,7 @@ class NewJob:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """An event as it stands in the journal. ``body`` is exactly what goes over the wire; ``chain`` is the link after it."""
 
     seq: int
@@ -46,12 +47,11 @@ class Event:
     idemkey: str
     time: str
     data: Mapping[str, Any]
-    body: bytes = field(repr=False)
-    chain: bytes = field(repr=False)
+    body: bytes
+    chain: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """What a put became. ``seqs`` has one number per event of the put; a duplicate has only the old event's."""
 
     seq: int
@@ -61,8 +61,7 @@ class Stored:
     jobs: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """An event encoded and digested by the caller's thread, so that the writer only appends."""
 
     event: NewEvent
@@ -78,8 +77,7 @@ class Pending:
     oldest_time: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(NamedTuple):
     """How the journal is. ``failed``: nothing is accepted until a restart; ``degraded``: accepting, but somebody should look."""
 
     state: Literal["ok", "degraded", "failed"]

@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 class Journal:
     """Open with `Journal.open`; every method may be called from any thread."""
 
-    def __init__(self, lock: DirectoryLock, path: Path, source: str, started: Started, reserve_mb: int) -> None:
+    def __init__(self, lock: DirectoryLock, path: Path, source: str, started: Started, reserve_mb: int, snapshots: Path | None) -> None:
         self.path = path
         self.source = source
         self.boot_id = started.boot_id
@@ -47,21 +47,27 @@ class Journal:
         self._writer = Writer(started.conn, path, reserve_mb)
         for key, text in started.notes.items():
             self._writer.note(key, text)
+        self._snapshots = None
+        if snapshots is not None:
+            from offline_queue.snapshots import DailySnapshots
+
+            self._snapshots = DailySnapshots(path, snapshots, self._writer.quiet, self._writer.note)
         if started.rest is not None:
             self._stop_check = threading.Event()
             self._check = threading.Thread(target=self._verify_rest, args=(started,), name="journal-check", daemon=True)
             self._check.start()
 
     @classmethod
-    def open(cls, directory: Path, *, source: str, reserve_mb: int = RESERVE_MB) -> Journal:
+    def open(cls, directory: Path, *, source: str, reserve_mb: int = RESERVE_MB, snapshots: Path | None = None) -> Journal:
         """Takes the lock, checks the file and repairs it if need be. Raises JournalError.
 
         ``source`` ("/t/acme/s/0042/r/2") is who this register is; a journal of another register is refused.
+        ``snapshots`` is an existing directory, best on a second medium, that gets a copy a day (the last 3 stay); None: no copies.
         """
         lock = DirectoryLock(directory)
         try:
             started = start(directory, source, reserve_mb)
-            return cls(lock, started.path, source, started, reserve_mb)
+            return cls(lock, started.path, source, started, reserve_mb, snapshots)
         except BaseException:
             lock.release()
             raise
@@ -73,7 +79,11 @@ class Journal:
 
         Raises EventRefused and JournalClosed at once; KeyConflict, QueueFull and JournalFailed come through the Future.
         """
-        return self._writer.put(self.prepare(events), tuple(jobs))
+        return self.put_prepared(self.prepare(events), jobs)
+
+    def put_prepared(self, prepared: Sequence[Prepared], jobs: Sequence[NewJob] = ()) -> Future[Stored]:
+        """`put` for who has called `prepare` beforehand or in another thread (an import, a hub)."""
+        return self._writer.put(prepared, jobs)
 
     def transact(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
         """Runs a lane's write on the writer's thread, in one transaction with whatever else waits. ``work`` may raise QueueError."""
@@ -126,6 +136,8 @@ class Journal:
         if hasattr(self, "_check"):
             self._stop_check.set()
             self._check.join(0.5)
+        if self._snapshots is not None:
+            self._snapshots.close()
         written = self._writer.close(1.5)
         for reader in self._readers:
             reader.close()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from offline_queue.chain import next_link
 from offline_queue.errors import JournalDamaged, KeyConflict, WireError
@@ -16,8 +16,7 @@ from offline_queue.wire import business_digest
 _INSERT = "INSERT INTO ev(seq, idem, body, chain) VALUES(?, ?, ?, ?) ON CONFLICT(idem) DO NOTHING"
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """The end of the chain: number and link of the last event (0 and the stream's first link when there is none)."""
 
     seq: int
@@ -60,13 +59,10 @@ def append(conn: sqlite3.Connection, head: Head, events: Sequence[Prepared], job
     elif (stored := find(conn, first.event.idemkey)) is not None:
         return head, _same_or_conflict(stored, first)
     else:
-        conn.execute("SAVEPOINT several")
         if conn.executemany(_INSERT, rows).rowcount != len(rows):
-            conn.execute("ROLLBACK TO several")
-            conn.execute("RELEASE several")
+            conn.execute("DELETE FROM ev WHERE seq > ?", (head.seq,))  # cheaper than a savepoint for every put that goes well
             stored = next(found for one in events[1:] if (found := find(conn, one.event.idemkey)) is not None)
             raise KeyConflict(f"event {stored.idemkey} stands already as number {stored.seq}, but the event it goes with is new", stored)
-        conn.execute("RELEASE several")
     ids = tuple(add_job(conn, first.event.id, job) for job in jobs)
     return Head(seq, link), Stored(
         seq=rows[0][0], seqs=tuple(row[0] for row in rows), duplicate=False, event=_event(rows[0], first), jobs=ids

@@ -17,8 +17,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeVar, cast
+from typing import Any, Final, Literal, NamedTuple, TypeVar, cast
 
 from offline_queue.errors import JobChanged, NoSuchEntry
 from offline_queue.events import NewEvent, NewJob
@@ -50,15 +49,14 @@ _COLUMNS: Final = (
 WRITE_TIMEOUT_S: Final = 30.0  # a disk that takes longer is broken
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """One copy of one slip. ``attempt`` counts the times that bytes were about to leave."""
 
     id: int
     event_id: str
     printer: str
     serial: str
-    document: bytes = field(repr=False)
+    document: bytes
     copy: int
     state: State
     certainty: str | None
@@ -70,8 +68,7 @@ class Job:
     updated: str
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One line of a job's history."""
 
     state: State

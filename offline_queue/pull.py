@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from offline_queue.errors import CloudBusy, WireError
 from offline_queue.signed_file import MAX_FILE_BYTES, PATH, FileShelf, SignedFile, from_answer
@@ -13,8 +13,7 @@ from offline_queue.transport import Exchange, retry_after_s
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class FilePull:
+class FilePull(NamedTuple):
     """``arrived`` is called in the cloud lane's thread with a newer file that is already on disk; it must not block."""
 
     name: str

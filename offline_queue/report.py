@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offline_queue.database import DATABASE, connect_read_only, opening_error, pragma, quick_check
 from offline_queue.errors import JournalError, JournalForeign, JournalNewer, NoSuchEntry
 from offline_queue.ledger import read_head
-from offline_queue.lock import sync_directory
 from offline_queue.schema import APPLICATION_ID, VERSION, meta, meta_int, meta_text
 from offline_queue.verify import floor_start, verify
 
@@ -118,38 +115,6 @@ class Report:
 
     def _row(self, sql: str, *values: Any) -> Any:
         return next(iter(self._db.query(sql, list(values))), None)
-
-
-def snapshot(directory: Path, target: Path) -> int:
-    """A consistent copy while the agent runs (`VACUUM INTO`), marked so that its first start does not miss a -wal; its bytes.
-
-    Putting it back in place of a lost journal is safe: the receiver notices the older history, and everything is sent again under a new
-    stream. Raises JournalError.
-    """
-    if target.exists():
-        raise JournalError(f"{target}: exists already; name a new file")
-    fresh = target.with_name(f".{target.name}.{datetime.now(UTC):%H%M%S%f}")
-    source = connect_read_only(directory / DATABASE)
-    try:
-        try:
-            source.execute("PRAGMA query_only=OFF")  # it forbids writing the copy as well; the journal itself is open read-only
-            source.execute("VACUUM INTO ?", (str(fresh),))
-        finally:
-            source.close()
-        copy = sqlite3.connect(fresh, isolation_level=None)
-        try:
-            copy.execute("UPDATE meta SET v = 1 WHERE k = 'clean'")
-            copy.execute("PRAGMA synchronous=FULL")
-        finally:
-            copy.close()
-        with open(fresh, "rb") as written:
-            os.fsync(written.fileno())
-        fresh.replace(target)
-        sync_directory(target.parent)
-    except (sqlite3.Error, OSError) as trouble:
-        fresh.unlink(missing_ok=True)
-        raise JournalError(f"{target}: the snapshot could not be written ({trouble}); is there room, and may we write there?") from trouble
-    return target.stat().st_size
 
 
 def _listed(row: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from offline_queue.errors import SignatureRefused, WireError
 from offline_queue.wire import SIGNATURE, b64, unb64
 
 TOLERANCE_S: Final = 48 * 3600
-_INPUT: Final = re.compile(
+_INPUT: Final = (
     r'sig1=(?P<params>\((?P<components>"[@a-z0-9-]+"(?: "[@a-z0-9-]+"){0,31})\)'
     r';created=(?P<created>[0-9]{1,12});keyid="(?P<keyid>[\x20-\x21\x23-\x5b\x5d-\x7e]{1,200})";alg="hmac-sha256")'
 )
@@ -97,7 +97,7 @@ def verify(key: Key, method: str, target_uri: str, headers: Mapping[str, str], n
 
 def _parse(headers: Mapping[str, str]) -> re.Match[str]:
     small = {name.lower(): value for name, value in headers.items()}
-    match = _INPUT.fullmatch(small.get("signature-input", "").strip())
+    match = re.fullmatch(_INPUT, small.get("signature-input", "").strip())
     if match is None:
         raise SignatureRefused("the request is not signed (no Signature-Input of the agreed form)", SIGNATURE)
     return match

@@ -17,10 +17,9 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from offline_queue.errors import WireError
 from offline_queue.wire import MAX_INT, SIGNATURE, b64, unb64
@@ -33,15 +32,14 @@ MAX_FILE_BYTES: Final = 64 << 20
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 
-@dataclass(frozen=True, slots=True)
-class SignedFile:
+class SignedFile(NamedTuple):
     """A file with the proof of who issued it. ``signature`` has 64 bytes and proves nothing until `verified`."""
 
     name: str
     version: int
     keyid: str
-    signature: bytes = field(repr=False)
-    content: bytes = field(repr=False)
+    signature: bytes
+    content: bytes
 
 
 def base(name: str, version: int, content: bytes) -> bytes:

@@ -7,11 +7,9 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from offline_queue import salvage
 from offline_queue.database import (
     DATABASE,
     checkpoint,
@@ -39,8 +37,7 @@ TAIL_UNCLEAN: Final = 10_000  # 30 ms
 CHECKED_BYTES: Final = 64 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(NamedTuple):
     """What the start hands to the journal. ``rest``: the link from which a check beside the running journal goes on."""
 
     conn: sqlite3.Connection
@@ -49,7 +46,7 @@ class Started:
     findings: tuple[str, ...]
     clean: bool
     rest: Head | None
-    notes: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str]
 
 
 def start(directory: Path, source: str, reserve_mb: int) -> Started:
@@ -57,10 +54,12 @@ def start(directory: Path, source: str, reserve_mb: int) -> Started:
     path = directory / DATABASE
     findings: list[str] = []
     notes: dict[str, str] = {}
-    repaired = salvage.resume(directory, source)
+    repaired = _resumed(directory, source)
     wal_there = path.with_name(DATABASE + "-wal").exists()
     conn, doubt = _open(path, source)
     if conn is None:
+        from offline_queue import salvage  # not read by a start that finds all well
+
         repaired = salvage.repair(directory, source, doubt)
         conn, doubt = _open(path, source)
         if conn is None:
@@ -124,6 +123,15 @@ def verify_rest(path: Path, started: Started, stop: threading.Event) -> Damage |
         return None
     finally:
         conn.close()
+
+
+def _resumed(directory: Path, source: str) -> str | None:
+    """A repair that was interrupted is finished first; what was done."""
+    if not any(directory.glob("damaged-*")):
+        return None
+    from offline_queue import salvage
+
+    return salvage.resume(directory, source)
 
 
 def _open(path: Path, source: str) -> tuple[sqlite3.Connection | None, str]:

@@ -13,8 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from offline_queue import wire
 from offline_queue.answers import Answer, Problem, parse_answer, parse_problem
@@ -35,8 +34,7 @@ BREAKER: Final = 5  # consecutive transient failures, after which one event prob
 WRITE_TIMEOUT_S: Final = 120.0  # a rotation renumbers everything that is retained
 
 
-@dataclass(frozen=True, slots=True)
-class SyncState:
+class SyncState(NamedTuple):
     """For the screens. ``link``: what the last exchange showed; unknown until there was one."""
 
     link: Literal["online", "offline", "unknown"] = "unknown"
@@ -47,8 +45,7 @@ class SyncState:
     clock_offset_ms: int | None = None  # receiver's clock minus ours
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(NamedTuple):
     """Seconds; tests shorten them."""
 
     heartbeat_s: float = 900.0

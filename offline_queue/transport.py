@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
 from offline_queue.errors import CloudBusy
@@ -124,6 +123,8 @@ def retry_after_s(reply: Reply) -> int | None:
     text = reply.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return min(int(text[:9]), MAX_RETRY_AFTER_S)
+    from email.utils import parsedate_to_datetime
+
     try:
         until, now = parsedate_to_datetime(text), parsedate_to_datetime(reply.headers.get("date", ""))
         return max(0, min(int((until - now).total_seconds()), MAX_RETRY_AFTER_S))

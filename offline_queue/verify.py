@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from offline_queue.chain import digest, next_link
 from offline_queue.ledger import Head, read_head
@@ -14,8 +13,7 @@ from offline_queue.schema import meta, meta_bytes, meta_int
 WINDOW: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
+class Damage(NamedTuple):
     """The first number at which the rows do not follow from each other."""
 
     seq: int

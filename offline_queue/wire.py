@@ -24,10 +24,9 @@ import json
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from itertools import pairwise
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, Final, NamedTuple, NoReturn, TypeAlias
 
 from offline_queue.chain import DIGEST_BYTES, digest
 from offline_queue.errors import EventRefused, WireError
@@ -157,8 +156,7 @@ def parse_seq(text: str) -> int:
     return int(text)
 
 
-@dataclass(frozen=True, slots=True)
-class Withheld:
+class Withheld(NamedTuple):
     """An event whose body stays at home; the digest (32 bytes) keeps the chain verifiable."""
 
     seq: int
@@ -185,8 +183,7 @@ def parse_withheld(header: str) -> tuple[Withheld, ...]:
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One event of a batch: ``body`` is None where it is withheld."""
 
     seq: int
@@ -220,16 +217,17 @@ def assemble(first_seq: int, bodies: Sequence[bytes], withheld: Sequence[Withhel
 
 def encode_event(*, id: str, source: str, type: str, time: str, subject: str, idemkey: str, data: Mapping[str, JSON]) -> bytes:  # noqa: A002
     """One CloudEvents 1.0 line. Raises EventRefused where a value is too long, not of a JSON kind, a float, or not encodable."""
-    named = {"specversion": "1.0", "id": id, "source": source, "type": type, "time": time, "subject": subject, "idemkey": idemkey}
-    for name, longest in MAX_TEXT.items():
-        value = named[name]
+    for (name, longest), value in zip(_LIMITS, (id, source, type, time, subject, idemkey), strict=True):
         if value.__class__ is not str or not 0 < len(value) <= longest:
             raise EventRefused(f"the event's {name} must be text of 1 to {longest} characters, not {str(value)[:60]!r}")
     if data.__class__ is not dict:
         raise EventRefused(f"event {idemkey}: its data must be a dict, not {data.__class__.__name__}")
     _check(data, "data", 0)
     try:
-        body = _ENCODE({**named, "datacontenttype": "application/json", "data": data}).encode()
+        body = (  # put together by hand: half the time of one dict more
+            f'{{"specversion":"1.0","id":{_QUOTE(id)},"source":{_QUOTE(source)},"type":{_QUOTE(type)},"time":{_QUOTE(time)},'
+            f'"subject":{_QUOTE(subject)},"idemkey":{_QUOTE(idemkey)},"datacontenttype":"application/json","data":{_ENCODE(data)}}}'
+        ).encode()
     except (UnicodeEncodeError, TypeError, ValueError) as trouble:
         raise EventRefused(f"event {idemkey}: cannot be written as JSON: {trouble}") from None
     if len(body) > MAX_BODY_BYTES:
@@ -276,6 +274,8 @@ def business_digest(event: Mapping[str, Any]) -> str:
     return sha256(_CANONICAL({"type": event["type"], "subject": event["subject"], "data": said}).encode()).hexdigest()
 
 
+_LIMITS: Final = tuple(MAX_TEXT.items())
+_QUOTE: Final = json.encoder.encode_basestring
 _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")).encode
 _CANONICAL: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
 
@@ -295,7 +295,8 @@ def _check(value: object, path: str, depth: int) -> None:
         for key, inner in value.items():  # type: ignore[attr-defined]
             if key.__class__ is not str:
                 raise EventRefused(f"{path}: the key {str(key)[:40]!r} is not text")
-            _check(inner, key, depth + 1)
+            if inner.__class__ is not str:
+                _check(inner, key, depth + 1)
     elif kind is list:
         for inner in value:  # type: ignore[attr-defined]
             _check(inner, path, depth + 1)

@@ -14,9 +14,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from offline_queue.database import (
     DAMAGE_CODES,
@@ -38,18 +37,17 @@ from offline_queue.upkeep import Upkeep
 _log = logging.getLogger(__name__)
 
 GROUP: Final = 512
+QUIET_NS = 2_000_000_000
 CHECKED_BYTES: Final = 64 << 20  # a file up to this size is checked before it is used again
 
 
-@dataclass(frozen=True, slots=True)
-class _Put:
+class _Put(NamedTuple):
     events: Sequence[Prepared]
     jobs: Sequence[NewJob]
     future: Future[Stored]
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
+class _Work(NamedTuple):
     work: Callable[[sqlite3.Connection], Any]
     future: Future[Any]
 
@@ -61,15 +59,15 @@ class _Stop:
 _Request = _Put | _Work
 
 
-@dataclass(slots=True)
 class _Vitals:
     """What `health` reports; written by the thread, read by anybody."""
 
-    state: Literal["ok", "degraded", "failed"] = "ok"
-    trouble: str = ""
-    io_errors: int = 0
-    last_success_ns: int = 0
-    commits: deque[int] = field(default_factory=lambda: deque(maxlen=512))  # durations in ns
+    def __init__(self) -> None:
+        self.state: Literal["ok", "degraded", "failed"] = "ok"
+        self.trouble = ""
+        self.io_errors = 0
+        self.last_success_ns = time.monotonic_ns()
+        self.commits: deque[int] = deque(maxlen=512)  # durations in ns
 
 
 class Writer:
@@ -82,7 +80,7 @@ class Writer:
         self._upkeep = Upkeep(path, reserve_mb)
         self._upkeep.measure(conn)
         self._head = read_head(conn)
-        self._vitals = _Vitals(last_success_ns=time.monotonic_ns())
+        self._vitals = _Vitals()
         self._callbacks: tuple[Callable[[int], None], ...] = ()
         self._in_hand: list[_Request] = []
         self._closed = False
@@ -119,6 +117,10 @@ class Writer:
             self._upkeep.notes[key] = text
         else:
             self._upkeep.notes.pop(key, None)
+
+    def quiet(self) -> bool:
+        """Whether nothing waits to be written and nothing was written just now."""
+        return self._queue.empty() and not self._in_hand and time.monotonic_ns() - self._vitals.last_success_ns >= QUIET_NS
 
     def health(self) -> Health:
         """As last seen by the writer."""

@@ -159,7 +159,7 @@ def _export(args: Namespace, directory: Path) -> int:
 
 
 def _snapshot(args: Namespace, directory: Path) -> int:
-    from offline_queue.report import snapshot
+    from offline_queue.snapshots import snapshot
 
     size = snapshot(directory, args.file)
     print(f"{args.file}: {size >> 10} KB; to restore: stop posagent, put it in place of queue.db, delete queue.db-wal and queue.db-shm")
