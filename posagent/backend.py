@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from hashlib import sha256
@@ -187,7 +187,7 @@ class ScreenBackend:
         with self._reading:
             head = self._reader.head()
         answer: Future[Taken] = Future()
-        self._agent.post(Report(order, read_day(self._lines, day, head), answer))
+        self._agent.post(Report(order, read_day(self._rows, day, head), answer))
         try:
             taken = answer.result(ANSWER_S)
         except TimeoutError:
@@ -224,9 +224,9 @@ class ScreenBackend:
         except TimeoutError:
             raise PosagentError("the counter did not answer in time; send the same again with the same key", code="E901") from None
 
-    def _lines(self, after_seq: int, limit: int) -> list[tuple[int, bytes, bytes]]:
+    def _rows(self, sql: str, values: Sequence[Any]) -> list[dict[str, Any]]:
         with self._reading:
-            return self._reader.lines(after_seq, limit)
+            return self._reader.rows(sql, values)
 
     def _shift_start(self) -> int:
         """The number after which today's business date begins: business dates rise with the numbers, so halving finds it."""

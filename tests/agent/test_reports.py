@@ -149,7 +149,7 @@ class Desk:
         return self.journal.put([NewEvent(one.type, one.subject, one.idemkey, one.time, one.data)], slips).result(10)
 
     def read(self, day: str = DAY) -> DayRead:
-        return read_day(self.reader.lines, day, self.reader.head())
+        return read_day(self.reader.rows, day, self.reader.head())
 
     def take(self, kind: Any = "x", *, key: str = "k1", day: str = DAY, before: DayRead | None = None, at: datetime = NOON) -> Taken:
         order = Order(kind, day, "C7", "manager", key)
