@@ -6,7 +6,6 @@ and a Retry-After that the receiver spreads.
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -22,13 +21,22 @@ CAP_S: Final = 60.0
 
 def wait_s(state: RetryCallState, cap_s: float = CAP_S) -> float:
     """uniform(0, min(cap, 2^(n-1))), or the server's own figure plus up to a tenth of it (at most 5 s)."""
+    from random import uniform
+
     from tenacity import wait_random_exponential
 
     trouble = state.outcome.exception() if state.outcome else None
     asked = getattr(trouble, "retry_after_s", None)
     if asked is None:
         return wait_random_exponential(multiplier=1, max=cap_s)(state)
-    return float(asked) + random.uniform(0, min(5.0, asked * 0.1))
+    return float(asked) + uniform(0, min(5.0, asked * 0.1))
+
+
+def about(seconds: float) -> float:
+    """The same, give or take a tenth: registers that started together do not ask together for ever."""
+    from random import uniform
+
+    return seconds * uniform(0.9, 1.1)
 
 
 def persist(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from offline_queue.chain import digest, next_link
 from offline_queue.cursor import Position
@@ -32,18 +32,17 @@ GZIP_LEVEL = 6  # 500 similar events: 15 bytes each; level 1 gives 20, level 9 g
 _ROOM = MAX_DECODED_BYTES - 4 - 2 * MAX_EVENTS
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """Contiguous events from ``sent.acked + 1`` to ``last``."""
 
     sent: Position
     last: int
-    bodies: tuple[bytes, ...] = field(repr=False)
+    bodies: tuple[bytes, ...]
     withheld: tuple[Withheld, ...]
     last_chain: bytes
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """Events in it, with or without their bodies."""
         return self.last - self.sent.acked
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import random
 import sqlite3
 import threading
 import time
@@ -17,7 +16,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from offline_queue import wire
 from offline_queue.answers import Answer, Problem, parse_answer, parse_problem
-from offline_queue.backoff import CAP_S, persist
+from offline_queue.backoff import CAP_S, about, persist
 from offline_queue.batch import Batch, cut, encode
 from offline_queue.cursor import Position, position, rewind, suspect, take, unix_ms
 from offline_queue.decisions import carry_out_orders
@@ -213,11 +212,11 @@ class SyncLane:
             self._succeeded()
             if sent.acked > 0:
                 self._gap(sent, problem)
-        self._beat_at = time.monotonic() + self._timing.heartbeat_s * random.uniform(0.9, 1.1)
+        self._beat_at = time.monotonic() + about(self._timing.heartbeat_s)
 
     def _report(self) -> None:
         """Health, which the receiver only keeps as the latest, and the files that head office hands down."""
-        self._health_at = time.monotonic() + self._timing.heartbeat_s * random.uniform(0.9, 1.1)
+        self._health_at = time.monotonic() + about(self._timing.heartbeat_s)
         waiting, health, facts = self._reader.pending(), self._journal.health(), self._reader.meta()
         oldest = unix_ms(waiting.oldest_time or "")
         said = {
@@ -246,7 +245,7 @@ class SyncLane:
         self._succeeded()
         match done:
             case "moved":
-                self._beat_at = time.monotonic() + self._timing.heartbeat_s * random.uniform(0.9, 1.1)
+                self._beat_at = time.monotonic() + about(self._timing.heartbeat_s)
                 self._journal.retention_due()
             case "behind":
                 _log.warning("receiver holds less than it acknowledged: %d instead of %d; sending again", answer.acked, sent.acked)
@@ -302,9 +301,9 @@ class SyncLane:
 
     def _refused(self, batch: Batch, problem: Problem) -> None:
         """The receiver cannot take the batch as it is: halve; what is refused on its own is tried for an hour, then parked."""
-        if batch.count > 1:
-            self._limit = max(1, batch.count // 2)
-            _log.warning("receiver refused %d events (%d %s); sending %d", batch.count, problem.status, problem.title, self._limit)
+        if batch.size > 1:
+            self._limit = max(1, batch.size // 2)
+            _log.warning("receiver refused %d events (%d %s); sending %d", batch.size, problem.status, problem.title, self._limit)
             return
         seq = batch.last
         if problem.status >= 500 and self._open().get(f"/v1/streams/{batch.sent.stream}").status >= 500:
