@@ -18,6 +18,7 @@ from posagent.agent import Agent, Say
 from posagent.board import DeviceState
 from posagent.errors import Refused, StorageError
 from posagent.events import draft
+from posagent.ports import Capabilities, PrinterStatus
 from posagent.print_lane import PrinterReport
 from posagent.screen.backend import Answer, Json, Language
 from posagent.screen.technician import WATCH_S, DeviceShown, JobShown, PrinterShown, Room, ScannerShown, ScanShown
@@ -150,7 +151,7 @@ class Technician:
 
     def _facts(self, device: DeviceState) -> list[tuple[str, str]]:
         report = self._agent.bench.printers.get(device.name)
-        able = report.capabilities if report else None
+        able = _learned(report)
         ja = self._language == "ja"
         known = [
             ("プリンタ" if ja else "Printer", device.name),
@@ -171,10 +172,18 @@ def _scanner(reads: Reads, scan: TestScan | None) -> ScannerShown:
     return {"good": reads.good, "damaged": reads.damaged, "damaged_at": reads.damaged_at, "why": reads.why, "scan": shown}
 
 
+def _learned(report: PrinterReport | None) -> Capabilities | None:
+    """What the printer can do. A driver asks with the first slip: until then a printer that answers must not be called one that cannot."""
+    able = report.capabilities if report else None
+    answers = report is not None and report.status not in {None, PrinterStatus()}
+    return None if answers and able == Capabilities(0) else able
+
+
 def _printer(report: PrinterReport | None, jobs: Sequence[Job]) -> PrinterShown:
+    able = _learned(report)
     return {
         "says": asdict(report.status) if report and report.status else None,
-        "capabilities": asdict(report.capabilities) if report and report.capabilities else None,
+        "capabilities": asdict(able) if able else None,
         "waits_for": report.waits_for if report else "",
         "jobs": [_job(job) for job in jobs],
     }

@@ -119,6 +119,7 @@ function drawWords() {
   document.querySelector("label[for=amount]").textContent = t("entry");
   byId("unit").textContent = t("unit");
   byId("submit").textContent = t("submit");
+  byId("tech").textContent = t("tech");
   byId("pad").textContent = t("keypad");
   byId("language").textContent = t("other_language");
   byId("language").lang = current() === "ja" ? "en" : "ja";

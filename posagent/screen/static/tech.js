@@ -3,13 +3,13 @@
 import { newKey, post } from "./ask.js";
 import { camera, forget } from "./tech_camera.js";
 import { device, office } from "./tech_cards.js";
+import { LOST } from "./sales.js";
 import { byId, el } from "./stage.js";
 import { choose, current, t } from "./words.js";
 import { w } from "./tech_words.js";
 
 const ROOM_MS = 700;
 const ANSWER_MS = 4000;
-const LOST = { code: "E902", ja: { title: "レジのプログラムとつながっていません", todo: "自動でつなぎ直します。" }, en: { title: "The page has lost the agent", todo: "It reconnects by itself." } };
 
 let room = null;
 let lost = false;
@@ -47,8 +47,7 @@ function levelOf(one) {
 }
 
 function draw() {
-  document.title = w("title");
-  byId("title").textContent = w("title");
+  document.title = byId("title").textContent = t("tech");
   byId("language").textContent = t("other_language");
   byId("language").lang = current() === "ja" ? "en" : "ja";
   byId("back").textContent = w("back");
@@ -60,7 +59,7 @@ function draw() {
   document.body.dataset.level = level;
   byId("level").querySelector("span").textContent = lost ? w("lost") : w(`level_${level}`);
   drawTest();
-  const cards = room.devices.map((one) => [`device ${one.name}`, { ...one, note: notes.get(one.name), level: levelOf(one), testing: room.test_mode.on }, device]);
+  const cards = room.devices.map((one) => [`device ${one.name}`, { ...one, note: noteOf(one.name), level: levelOf(one), testing: room.test_mode.on }, device]);
   cards.push(["office", { journal: room.journal, cloud: room.cloud, agent: room.agent }, office]);
   for (const [name, given, make] of cards) redraw(name, given, make);
   for (const card of [...byId("room").children]) if (!cards.some(([name]) => name === card.dataset.card)) card.remove();
@@ -84,6 +83,11 @@ function redraw(name, given, make) {
   if (focused) card.querySelector(`[data-act="${focused}"]`)?.focus();
 }
 
+function noteOf(name) {
+  const note = notes.get(name);
+  return note ? { ...note, text: note.text() } : null;
+}
+
 function drawTest() {
   const { on, left_s: left } = room.test_mode;
   byId("test").classList.toggle("on", on);
@@ -102,12 +106,12 @@ function spoken(problem) {
 
 async function testPrint(name) {
   if (notes.get(name)?.busy) return;
-  notes.set(name, { busy: true, text: w("printing") });
+  notes.set(name, { busy: true, text: () => w("printing") });
   draw();
   const result = await post(`/v1/devices/${encodeURIComponent(name)}/test`, {}, { key: newKey() });
-  const text = result.ok ? w(result.answer.state === "waiting" ? "waits" : "queued", result.answer.serial) : spoken(result.problem);
+  const text = () => (result.ok ? w(result.answer.state === "waiting" ? "waits" : "queued") : spoken(result.problem));
   notes.set(name, { bad: !result.ok, text });
-  byId(result.ok ? "said" : "alarm").textContent = text;
+  byId(result.ok ? "said" : "alarm").textContent = text();
   await look();
 }
 

@@ -8,7 +8,6 @@ const PICTURE_MS = 330;
 const ANSWER_MS = 3000;
 const FROZEN_MS = 2500;
 const views = new Map(); // by device
-let shownAgain = Promise.resolve();
 
 export function camera(name) {
   if (!views.has(name)) {
@@ -26,10 +25,7 @@ export const forget = () => views.forEach((view) => ((view.told = ""), say(view,
 
 async function run(view) {
   for (;;) {
-    if (document.hidden) {
-      shownAgain = new Promise((shown) => document.addEventListener("visibilitychange", shown, { once: true }));
-      await shownAgain;
-    }
+    if (document.hidden) await new Promise((shown) => document.addEventListener("visibilitychange", shown, { once: true }));
     if (view.figure.isConnected) await once(view);
     await new Promise((later) => setTimeout(later, PICTURE_MS));
   }
@@ -84,13 +80,13 @@ function say(view, picture, age) {
   if (!picture) return view.says.replaceChildren(el("p", { class: "hint" }, w("no_picture")));
   const level = picture.hint === "good" ? "ok" : picture.hint === "none" ? "offline" : "action";
   const px = picture.px_per_module;
-  const figure = (name, value, of, hint) => el("div", { "data-level": of, title: hint ?? "" }, el("dt", {}, name), el("dd", {}, value));
+  const figure = (name, value, of) => el("div", { "data-level": of }, el("dt", {}, name), el("dd", {}, value));
   view.says.replaceChildren(
     el("p", { class: "advice", "data-level": frozen ? "action" : level }, frozen ? w("frozen", Math.floor(age / 1000)) : picture[current()]),
     el("dl", { class: "figures" },
-      figure(w("module"), px ? px.toFixed(1) : "—", !px ? "offline" : px >= 3.5 ? "ok" : px >= 2 ? "offline" : "action", w("module_goal")),
+      figure(w("module"), px ? px.toFixed(1) : "—", !px ? "offline" : px >= 3.5 ? "ok" : px >= 2 ? "offline" : "action"),
       figure(w("sharpness"), picture.strips.length ? picture.sharpness.toFixed(2) : "—", !picture.strips.length ? "offline" : picture.sharpness >= 0.25 ? "ok" : "action"),
       figure(w("mean"), number(picture.mean), picture.hint === "dark" ? "action" : "ok"),
       figure(w("burnt"), `${number(Math.round(picture.burnt / 10))} %`, picture.burnt > 350 ? "action" : "ok")),
-    el("p", { class: "detail" }, [picture.strips.length ? w("found", picture.strips.length) : w("none_found"), picture.read.length ? `${w("read")}: ${picture.read.join(", ")}` : "", w("module_goal")].filter(Boolean).join(" · ")));
+    el("p", { class: "detail" }, [picture.read.length ? `${w("read")}: ${picture.read.join(", ")}` : "", w("module_goal")].filter(Boolean).join(" · ")));
 }

@@ -4,8 +4,11 @@ import { el } from "./stage.js";
 import { age, clock, current, either, number } from "./words.js";
 import { w } from "./tech_words.js";
 
-const row = (name, value, level) => (value === null || value === undefined || value === "" ? [] : [el("dt", {}, name), el("dd", level ? { "data-level": level } : {}, value)]);
+const row = (name, value) => (value === null || value === "" ? [] : [el("dt", {}, name), el("dd", {}, value)]);
 const ago = (seconds) => (seconds === null ? w("never") : age(seconds));
+
+const head = (title, name, state, level) =>
+  el("div", { class: "head", "data-level": level }, el("h2", {}, title, el("small", {}, name)), el("span", { class: "pill" }, el("i", { "aria-hidden": "true" }), el("span", {}, state)));
 
 // given: a device of GET /v1/devices with level, note, testing
 export function device(card, given, { picture, testPrint }) {
@@ -13,12 +16,11 @@ export function device(card, given, { picture, testPrint }) {
   card.dataset.level = given.level;
   card.dataset.kind = kind;
   const state = given.stale && given.beat !== null ? w("silent") : w(given.state);
-  const head = el("div", { class: "head" }, el("h2", {}, w(kind), el("small", {}, given.name)), el("span", { class: "pill" }, el("i", { "aria-hidden": "true" }), el("span", {}, state)));
   const trouble = given.message
     ? el("div", { class: "trouble" }, el("b", { class: "code" }, given.message.code), el("div", {}, el("strong", {}, given.message[current()].title), el("p", {}, given.message[current()].todo)))
     : null;
-  const facts = el("dl", { class: "facts" }, ...row(w("driver"), given.driver), ...row(w("since"), given.as_of === null ? w("never") : w("ago", age(given.as_of))), ...row(w("beat"), ago(given.beat)));
-  const parts = [head, trouble, given.detail && given.message ? el("p", { class: "detail", lang: "en" }, given.detail) : null];
+  const facts = el("dl", { class: "facts" }, ...row(w("driver"), given.driver), ...row(w("since"), ago(given.as_of)), ...row(w("beat"), ago(given.beat)));
+  const parts = [head(w(kind), given.name, state, given.level), trouble, given.detail && given.message ? el("p", { class: "detail", lang: "en" }, given.detail) : null];
   if (picture) parts.push(picture);
   if (given.scanner) parts.push(...scanner(given.scanner, given.testing));
   if (given.printer) parts.push(...printer(given, testPrint));
@@ -35,7 +37,7 @@ function scanner({ good, damaged, damaged_at: at, why, scan }, testing) {
   const told = el("div", { class: "scan", "data-level": level },
     el("p", { class: "over" }, el("span", { class: "tag" }, w(`verdict_${scan.verdict}`)), el("time", {}, scan.at.slice(11, 19))),
     scan.masked ? el("p", { class: "masked" }, scan.masked) : null,
-    scan.masked ? el("p", { class: "detail" }, [scan.symbology ?? w("unknown_kind"), scan.aim ? `]${scan.aim}` : "", w("digits", scan.length), scan.rule].filter(Boolean).join(" · ")) : null,
+    scan.masked ? el("p", { class: "detail" }, [scan.symbology ?? w("unknown_kind"), scan.aim ? `]${scan.aim}` : "", scan.rule].filter(Boolean).join(" · ")) : null,
     el("p", {}, scan.verdict === "damaged" ? w("damaged_words") : either({ ja: scan.ja, en: scan.en })),
     scan.why ? el("p", { class: "detail", lang: "en" }, scan.why) : null);
   const rules = scan.rules?.length
@@ -45,7 +47,7 @@ function scanner({ good, damaged, damaged_at: at, why, scan }, testing) {
 }
 
 const checked = (one) =>
-  el("li", { "data-passed": String(one.passed) }, el("i", { role: "img", "aria-label": one.passed ? w("yes") : w("no") }), el("b", {}, one.rule || w("before")), el("span", {}, either(one)));
+  el("li", { "data-passed": String(one.passed) }, el("i", { role: "img", "aria-label": w(one.passed ? "passed" : "failed") }), el("b", {}, one.rule || w("before")), el("span", {}, either(one)));
 
 // ---------------------------------------------------------------- printer
 
@@ -56,9 +58,8 @@ function printer(given, testPrint) {
     ? el("ul", { class: "lights", "aria-label": w("status") }, ...words.map(([text, level]) => el("li", { "data-level": level }, el("i", { "aria-hidden": "true" }), text)))
     : given.state === "gone" ? null : el("p", { class: "hint" }, w("says_nothing"));
   const proof = able
-    ? el("dl", { class: "facts" }, ...row(w("tier"), w(`tier_${able.tier}`)), ...row(w("model"), [able.maker, able.model].filter(Boolean).join(" ")), ...row(w("firmware"), able.firmware), ...row(w("serial"), able.serial),
-      ...row(w("kanji"), able.kanji === null ? w("not_said") : able.kanji ? w("yes") : w("no")))
-    : null;
+    ? el("dl", { class: "facts" }, ...row(w("tier"), w(`tier_${able.tier}`)), ...row(w("model"), [able.maker, able.model].filter(Boolean).join(" ")), ...row(w("firmware"), able.firmware), ...row(w("serial"), able.serial))
+    : given.state === "gone" ? null : el("dl", { class: "facts" }, ...row(w("tier"), w("not_learned")));
   const note = given.note;
   const act = el("div", { class: "act" }, el("button", { type: "button", class: "primary", "data-act": "print", "aria-disabled": note?.busy ? "true" : false, onclick: () => testPrint(given.name) }, w("test_print")),
     el("p", { class: note?.bad ? "bad" : "" }, note?.text ?? ""));
@@ -83,9 +84,9 @@ function status(says) {
 function job(one) {
   const level = { CONFIRMED: "ok", SUPERSEDED: "ok", CANCELLED: "ok", NEEDS_OPERATOR: "action" }[one.state] ?? "offline";
   const tags = [one.sample ? el("span", { class: "tag" }, w("sample")) : null, one.copy > 1 ? el("span", { class: "tag" }, w("copy", one.copy - 1)) : null];
-  const sure = one.certainty ? `${w(one.state)}（${w(one.certainty)}）` : w(one.state);
-  return el("li", { "data-level": level, title: one.reason }, el("i", { "aria-hidden": "true" }), el("time", {}, clock(local(one.created))), el("span", { class: "what" }, one.title || one.serial, ...tags.filter(Boolean), el("small", {}, one.serial)),
-    el("b", {}, current() === "ja" ? sure : sure.replace("（", " (").replace("）", ")")));
+  const why = level === "ok" || !one.reason ? null : el("small", { lang: "en" }, one.reason);
+  return el("li", { "data-level": level }, el("i", { "aria-hidden": "true" }), el("time", {}, clock(local(one.created))), el("span", { class: "what" }, one.title || one.serial, ...tags.filter(Boolean), el("small", {}, one.serial), why ?? ""),
+    el("b", {}, w(one.state), one.certainty ? el("small", {}, w(one.certainty)) : ""));
 }
 
 // The print lane writes UTC; the page shows the register's clock.
@@ -99,19 +100,18 @@ export function office(card, { journal, cloud, agent }) {
   const link = cloud.configured ? (cloud.link === "online" && !cloud.blocked ? "ok" : "offline") : "ok";
   const notes = journal.notes.map((text) => el("p", { class: "detail", lang: "en" }, text));
   const found = journal.found_at_start.map((text) => el("p", { class: "detail", lang: "en" }, `${w("at_start")}: ${text}`));
-  const word = (name, text, of) => el("div", { class: "head", "data-level": of }, el("h2", {}, name), el("span", { class: "pill" }, el("i", { "aria-hidden": "true" }), el("span", {}, text)));
   card.replaceChildren(
-    word(w("journal"), w(`journal_${journal.state}`), level),
+    head(w("journal"), "", w(`journal_${journal.state}`), level),
     ...notes,
-    el("dl", { class: "facts" }, ...row(w("last_write"), ago(journal.last_success)), ...row(w("disk"), `${number(journal.disk_free_mb)} MB`), ...row(w("reserve"), `${journal.reserve_percent} %`),
-      ...row(w("fsync"), journal.fsync_p99_us ? `${number(Math.round(journal.fsync_p99_us / 100) / 10)} ${w("ms")}` : null), ...row(w("errors"), journal.io_errors ? number(journal.io_errors) : null, "action")),
+    el("dl", { class: "facts" }, ...row(w("last_write"), ago(journal.last_success)), ...row(w("disk"), `${number(journal.disk_free_mb)} MB`),
+      ...row(w("fsync"), journal.fsync_p99_us ? `${number(Math.round(journal.fsync_p99_us / 100) / 10)} ms` : null)),
     ...found,
-    word(w("cloud"), cloud.configured ? w(`link_${cloud.link}`) : "—", link),
+    head(w("cloud"), "", cloud.configured ? w(`link_${cloud.link}`) : "—", link),
     cloud.configured
-      ? el("dl", { class: "facts" }, ...row(w("last_exchange"), ago(cloud.last_success)), ...row(w("to_send"), w("count", number(cloud.pending))),
-        ...row(w("clock"), cloud.clock_offset_ms === null ? null : `${number(cloud.clock_offset_ms)} ${w("ms")}`))
+      ? el("dl", { class: "facts" }, ...row(w("last_exchange"), ago(cloud.last_success)), ...row(w("to_send"), number(cloud.pending)),
+        ...row(w("clock"), cloud.clock_offset_ms === null ? null : `${number(cloud.clock_offset_ms)} ms`))
       : el("p", { class: "hint" }, w("no_cloud")),
     ...(cloud.blocked ? [el("p", { class: "detail" }, `${w("blocked")}: `, el("span", { lang: "en" }, cloud.blocked))] : []),
-    el("dl", { class: "facts" }, ...row(w("version"), `posagent ${agent.version}`)),
+    el("p", { class: "detail" }, `posagent ${agent.version}`),
   );
 }

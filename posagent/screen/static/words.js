@@ -23,7 +23,7 @@ const WORDS = {
     scanner: "スキャナ", printer: "プリンタ", display: "表示器", drawer: "ドロア", sale_door: "レジ連携", head_office: "本部",
     ready: "正常", held: "確認してください", gone: "つながっていません", opening: "準備中", unknown: "状態不明",
     synced: "送信済み", pending: (n, age) => `未送信 ${n} 件${age ? `・最も古いもの ${age}` : ""}`, link_offline: "接続なし", link_unknown: "確認中",
-    stale: (age) => `${age}から応答なし`, second: "秒前", minute: "分前", hour: "時間前", day: "日前", todo: "対処", code: "番号",
+    stale: (age) => `${age}から応答なし`, second: "秒前", minute: "分前", hour: "時間前", day: "日前", todo: "対処", code: "番号", tech: "機器の点検",
   },
   en: {
     ok: "OK", offline: "Offline", action: "Needs attention", lost: "Reconnecting", starting: "Connecting",
@@ -47,7 +47,7 @@ const WORDS = {
     scanner: "Scanner", printer: "Printer", display: "Display", drawer: "Drawer", sale_door: "Till link", head_office: "Head office",
     ready: "OK", held: "needs a look", gone: "not connected", opening: "starting", unknown: "no status",
     synced: "all sent", pending: (n, age) => `${n} to send${age ? `, oldest ${age}` : ""}`, link_offline: "no connection", link_unknown: "checking",
-    stale: (age) => `silent since ${age}`, second: " s ago", minute: " min ago", hour: " h ago", day: " days ago", todo: "What to do", code: "Code",
+    stale: (age) => `silent since ${age}`, second: " s ago", minute: " min ago", hour: " h ago", day: " days ago", todo: "What to do", code: "Code", tech: "Devices",
   },
 };
 
