@@ -32,7 +32,7 @@ Understand = Callable[[bytes, Moment], Sequence[CapturedSale]]
 QUIET_S = 0.02
 """Bytes are understood when the line has been quiet for so long: reading a receipt must not stand between two of its lines."""
 SILENCE_S = 3.0
-MOST_UNREAD = 256 * 1024
+MOST_UNREAD = 64 * 1024
 """Bytes that wait to be understood; then they are, quiet or not."""
 MOST_WAITING = 64 * 1024
 CONNECT_S = 3.0

@@ -1,0 +1,120 @@
+"""Owns the measurement of the sale doors: what the capture printer adds to a printer's answer, beside a direct line in the same run."""
+
+from __future__ import annotations
+
+import socket
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from drivers.doors.capture_printer import DRIVER, CapturePrinter
+from posagent.door_sales import ReceiptTap
+from posagent.doors.profiles import PLAIN
+from posagent.doors.receipt import read_text
+
+ROUNDS = 500
+QUESTION = b"\x10\x04\x01"
+LINES = [f"ブレンド   \\{price:,}\n".encode("cp932") for price in range(300, 700, 10)]
+TAIL = "合計 \\19,800\nお預り \\20,000\nお釣り \\200\nレシートNo.7\n".encode("cp932")
+RECEIPT = b"".join([b"\x1b@\x1cC\x01", *LINES, TAIL, b"\x1dV\x42\x00"])
+RASTER = b"\x1dv0\x00\x48\x00\x64\x00" + bytes(7200)
+
+
+@contextmanager
+def _printer() -> Iterator[int]:
+    """Answers each real-time status question at once, as a printer on the network does. Yields its port."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def answer(link: socket.socket) -> None:
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with link:
+            while raw := link.recv(65536):
+                if asked := raw.count(QUESTION):
+                    link.sendall(b"\x12" * asked)
+
+    def serve() -> None:
+        while True:
+            try:
+                link, _ = server.accept()
+            except OSError:
+                return
+            threading.Thread(target=answer, args=(link,), daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield int(server.getsockname()[1])
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
+
+
+@contextmanager
+def _capture(forward: int) -> Iterator[int]:
+    """A capture printer that reads every receipt, as in the agent. Yields its port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    options: dict[str, Any] = {name: option.default for name, option in DRIVER.options.items()}
+    door = CapturePrinter("bench", options | {"listen": f"127.0.0.1:{port}", "forward": f"127.0.0.1:{forward}"})
+    door.understand_with(ReceiptTap("bench", PLAIN, lambda _receipt: None).take)
+    stop = threading.Event()
+
+    def run() -> None:
+        while not stop.is_set():
+            door.read(0.1)
+        door.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield port
+    stop.set()
+    thread.join()
+
+
+def _answer_times_us(links: dict[str, socket.socket], before: bytes) -> dict[str, list[float]]:
+    """Microseconds from the question (behind ``before``) to its answer; the lines take turns, so that load hits all alike."""
+    times: dict[str, list[float]] = {name: [] for name in links}
+    for _ in range(ROUNDS):
+        for name, link in links.items():
+            began = time.perf_counter_ns()
+            link.sendall(before + QUESTION)
+            link.recv(1)
+            times[name].append((time.perf_counter_ns() - began) / 1000)
+    return times
+
+
+def _row(name: str, value: float, unit: str, goal: float | None, how: str) -> dict[str, Any]:
+    return {"name": name, "value": round(value, 3), "unit": unit, "goal": goal, "better": "less", "how": how}
+
+
+def measure() -> list[dict[str, Any]]:
+    """See `tools.bench`."""
+    rows = []
+    with _printer() as real, _capture(real) as port:
+        links = {"direct": socket.create_connection(("127.0.0.1", real)), "captured": socket.create_connection(("127.0.0.1", port))}
+        for link in links.values():
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            link.settimeout(10)
+        for title, before in (("status question", b""), ("40-line receipt", RECEIPT), ("picture of 7 kB", RASTER)):
+            times = _answer_times_us(links, before)
+            how = f"question to answer over loopback, {ROUNDS} rounds in turn, direct and through the printer, which reads every receipt"
+            direct, captured = (sorted(times[name]) for name in ("direct", "captured"))
+            p50 = (statistics.median(captured) - statistics.median(direct)) / 1000
+            p99 = (captured[ROUNDS * 99 // 100] - direct[ROUNDS * 99 // 100]) / 1000
+            rows.append(_row(f"capture printer: added to the answer, {title}, p50", p50, "ms", 1.0, how))
+            rows.append(_row(f"capture printer: added to the answer, {title}, p99", p99, "ms", 20.0, how))
+        for link in links.values():
+            link.close()
+    text = b"".join([*LINES, TAIL]).decode("cp932")
+    rows.append(_row("receipt of 44 lines read", _median_ms(lambda: read_text(text)), "ms", None, "median of 50 readings"))
+    return rows
+
+
+def _median_ms(work: Callable[[], object]) -> float:
+    times = []
+    for _ in range(50):
+        began = time.perf_counter_ns()
+        work()
+        times.append((time.perf_counter_ns() - began) / 1e6)
+    return statistics.median(times)
