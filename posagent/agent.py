@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
 
 from offline_queue.errors import EventRefused, JournalError, KeyConflict, QueueFull
@@ -32,15 +32,17 @@ from offline_queue.journal import Journal
 from posagent import counter, service
 from posagent.board import Board, DeviceState, Reported
 from posagent.checkout import Card, Now, Rules
-from posagent.counter import Answered, CodeSeen, Commit, Input, PrintJob, Reply, Scanned, Show, Tell, Ticked
+from posagent.counter import Answered, CancelSlips, CodeSeen, Commit, Input, PrintJob, Reply, Scanned, Show, Tell, Ticked
 from posagent.device_loops import Alive, DisplayFeed, ScanRead
-from posagent.errors import PosagentError
+from posagent.errors import PosagentError, StorageError
+from posagent.errors import Refused as CannotBeTaken
 from posagent.events import SALE_GRANTED, Draft, Source
 from posagent.loyalty.masking import mask_code
 from posagent.member_code import Ambiguous, Coupon, Member, Product, Refused, Rule, Staff, classify
 from posagent.members import MemberDirectory
 from posagent.ports import Kind
 from posagent.reports import Report, take
+from posagent.timed_codes import NotTaken, TimedCodes
 from posagent.workbench import Workbench
 
 _log = logging.getLogger(__name__)
@@ -52,6 +54,9 @@ END_S = 3.0
 TICK_S = 1.0  # while a checkout is open
 IDLE_S = 10.0
 RESUME_EVENTS = 4000
+COUNT_S = 10.0
+CLOCK_SLACK = timedelta(minutes=5)
+"""How far the clock may run back behind what is on record before conditions on the time of day are switched off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +128,18 @@ class Agent:
         printer: str | None,
         displays: tuple[DisplayFeed, ...],
         offline: Callable[[], bool],
+        unsent: Callable[[], int],
+        cancel_slips: Callable[[Sequence[str]], None],
+        timed: TimedCodes,
         trace: dict[str, Any],
     ) -> None:
         self.journal, self.rules, self.codes, self.members, self.board = journal, rules, codes, members, board
         self._reader = journal.reader()
+        self._timed = timed
+        self._cancel_slips = cancel_slips
+        self._count_unsent = unsent
+        self._unsent, self._counted_at = 0, float("-inf")
+        self._newest = datetime.fromtimestamp(0, UTC)
         self._printer, self._displays, self.is_offline, self.trace = printer, displays, offline, trace
         self.inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self.stopping = threading.Event()
@@ -181,6 +194,8 @@ class Agent:
         """Takes up the checkout where the journal stands."""
         newest, _ = self._reader.head()
         stored = [(event.type, event.id, event.data) for event in self._reader.events(max(0, newest - RESUME_EVENTS), RESUME_EVENTS)]
+        if stored:
+            self._newest = datetime.fromisoformat(stored[-1][2]["trace"]["at"])
         self.state = counter.resume(stored, self._now(), self.rules)
 
     def run(self) -> int:
@@ -286,8 +301,15 @@ class Agent:
         verdict = classify(text, aim, self.codes)
         match verdict:
             case Member(number=number):
-                told = self._feed(Scanned(now, Card(self.members.find(number), mask_code(number), source, scan_id)))
-                return next((one.code for one in told if one.code.startswith("E5") or one.code == "E603"), "")
+                card = Card(self.members.find(number), mask_code(number), source, scan_id)
+                admitted = self._timed_card(text, aim, verdict, card, now) if verdict.timed != "no" else card
+                if isinstance(admitted, NotTaken):
+                    code, why = admitted.code, admitted.why
+                elif admitted is None:
+                    return ""
+                else:
+                    told = self._feed(Scanned(now, admitted))
+                    return next((one.code for one in told if one.code.startswith("E5") or one.code == "E603"), "")
             case Ambiguous():
                 code, why = "E605", "two rules fit"
             case Coupon():
@@ -303,6 +325,12 @@ class Agent:
         self._feed(CodeSeen(now, scan_id, code, mask_code(text), why))
         return code
 
+    def _timed_card(self, text: str, aim: str | None, verdict: Member, card: Card, now: Now) -> Card | NotTaken | None:
+        try:
+            return self._timed.admit(text, aim, verdict, card, now, self.state, self.rules, self._record)
+        except PosagentError as trouble:
+            return NotTaken(trouble.code, "not recorded")
+
     def _feed(self, first: Input) -> list[Tell]:
         """Runs the counter until nothing more follows. Returns what was told."""
         told: list[Tell] = []
@@ -317,6 +345,8 @@ class Agent:
                     case Tell(code, fields):
                         told.append(effect)
                         self._notice(code, dict(fields))
+                    case CancelSlips(serials):
+                        self._cancel_slips(serials)
                     case Show(upper, lower):
                         for display in self._displays:
                             display.show((upper, lower))
@@ -346,11 +376,21 @@ class Agent:
             return Answered(self._now(), commit.intent, "failed", "", {})
         grant = next((event for event in events if event.type == SALE_GRANTED), events[0])
         shown = stored.event if stored.duplicate else grant
+        self._newest = max(self._newest, datetime.fromisoformat(grant.time))
         return Answered(self._now(), commit.intent, "duplicate" if stored.duplicate else "stored", shown.id, shown.data)
 
     def _record(self, draft: Draft, jobs: Sequence[PrintJob] = ()) -> Stored:
-        """One event beside the counter's, with its slips. Raises what `Journal.put` raises, and TimeoutError."""
-        return self._put([self._event(draft)], jobs)
+        """One event beside the counter's, with its slips. Raises KeyConflict, StorageError, Refused."""
+        try:
+            return self._put([self._event(draft)], jobs)
+        except EventRefused as refused:
+            raise CannotBeTaken(str(refused), code="E622") from refused
+        except QueueFull as full:
+            raise StorageError(f"nothing was recorded: {full}", code="E506") from full
+        except KeyConflict:
+            raise
+        except (JournalError, TimeoutError) as trouble:
+            raise StorageError(f"nothing was recorded: {trouble or 'the disk did not answer in time'}; try again") from trouble
 
     def _put(self, events: Sequence[NewEvent], jobs: Sequence[PrintJob]) -> Stored:
         to_print = [NewJob(self._printer, job.serial, job.document) for job in jobs] if self._printer else []
@@ -366,7 +406,11 @@ class Agent:
         self.wake_listeners()
 
     def _now(self) -> Now:
-        return Now(datetime.now().astimezone(), time.monotonic_ns() // 1_000_000, self.is_offline(), secrets.token_bytes(32))
+        at = datetime.now().astimezone()
+        if time.monotonic() - self._counted_at > COUNT_S:
+            self._unsent, self._counted_at = self._count_unsent(), time.monotonic()
+        known = max(self._newest, self.members.as_of or self._newest) - CLOCK_SLACK
+        return Now(at, time.monotonic_ns() // 1_000_000, self.is_offline(), secrets.token_bytes(32), self._unsent, at >= known)
 
 
 def trace_of(version: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 from posagent import events as ev
 from posagent.events import Draft, Place, Role, Source, draft
@@ -27,6 +27,8 @@ class Now:
     ms: int
     offline: bool
     entropy: bytes = b""
+    unsent: int = 0  # events that wait for the cloud
+    clock_ok: bool = True  # False: the clock ran back behind what is on record, or behind the members' snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class Card:
     masked: str
     source: Source
     scan_id: str  # UUID minted when it was read
+    verify: Literal["", "verified", "deferred"] = ""  # of a time-limited code: "deferred" is left to the receiver
+    clock_unsure: bool = False  # the code's time could not be judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,8 @@ class Live:
     event_id: str
     business_date: str
     granted_at: datetime
+    slips: tuple[str, ...]  # serials of what was printed for it
+    coupons: tuple[Mapping[str, str], ...]  # what it issued: {id, code_hash, serial}
 
 
 def with_local(member: Member, grants: Iterable[Live]) -> Member:
@@ -126,7 +132,7 @@ def _draft(
     more.setdefault("role", "staff")
     return draft(
         type_, place=rules.place, idemkey=f"{day}/{rules.place.register}/{tail}", at=at, business_date=day, program=rules.register.program,
-        offline=now.offline, trace={"at": at, **(trace or {})}, **more,
+        offline=now.offline, trace={"at": at, **({} if now.clock_ok else {"clock": "suspect"}), **(trace or {})}, **more,
     )  # fmt: skip
 
 
@@ -138,7 +144,7 @@ def member_seen(now: Now, card: Card, rules: Rules) -> Draft:
         "flags": list(member.flags), "balances": dict(member.balances), "as_of": member.as_of.isoformat() if member.as_of else None,
     }  # fmt: skip
     return _draft(now, rules, ev.MEMBER_SEEN, f"scan/{card.scan_id}", member=member.token, source=card.source,
-                  data={"masked": card.masked, "scan_id": card.scan_id}, trace={"card": kept})  # fmt: skip
+                  data={"masked": card.masked, "scan_id": card.scan_id, **_doubts(card)}, trace={"card": kept})  # fmt: skip
 
 
 def code_noted(now: Now, scan_id: str, code: str, masked: str, why: str, rules: Rules) -> Draft:
@@ -183,19 +189,31 @@ def sale_granted(
             "boosts": list(quote.boosts),
             "explain": plain(quote.explain),
             "unverified": member.status == "unverified",
+            **_doubts(card),
         },
-        trace={"slips": [slip.serial for slip in slips], "stamps": stamps_of(quote, member, rules), "balance": balance, "words": words},
+        trace={
+            "slips": [slip.serial for slip in slips],
+            "issued": [_issued(slip) for slip in slips if slip.coupon],
+            "stamps": stamps_of(quote, member, rules),
+            "balance": balance,
+            "words": words,
+            "scan_id": card.scan_id,
+        },
     )  # fmt: skip
 
 
-def coupon_issued(now: Now, basket: Basket, card: Card, slip: HandedSlip, rules: Rules) -> Draft:
+def _issued(slip: HandedSlip) -> dict[str, str]:
+    return {"id": slip.coupon.issue.id, "code_hash": slip.coupon.code_hash, "serial": slip.serial} if slip.coupon else {}
+
+
+def coupon_issued(now: Now, basket: Basket, number: int, card: Card, slip: HandedSlip, rules: Rules) -> Draft:
     """A coupon that this grant printed. The code itself stays on the paper."""
     coupon = slip.coupon
     if coupon is None:
         raise ValueError("a slip without a coupon issues none")
     issue = coupon.issue
     return _draft(
-        now, rules, ev.COUPON_ISSUED, f"{basket.key}/coupon/{issue.id}",
+        now, rules, ev.COUPON_ISSUED, f"{basket.key}/coupon/{issue.id}" + (f"/{number}" if number > 1 else ""),
         day=rules.day(basket.at), member=issue.member, sale_id=sale_id_of(basket, rules), source=card.source,
         data={
             "code_hash": coupon.code_hash, "def": issue.definition, "coupon_id": issue.id, "label": issue.label, "bearer": issue.member is None,
@@ -212,6 +230,18 @@ def sale_voided(now: Now, live: Live, reason: str, operator: str, role: Role, ru
         now, rules, ev.SALE_VOIDED, f"{live.basket.key}/void/{live.number}",
         day=live.business_date, member=live.token, sale_id=live.sale_id, entries=negated, ref=live.event_id, reason=reason,
         operator=operator, role=role, data={"masked": live.masked, "amount": live.basket.total, "points": -points_of(live.entries)},
+    )  # fmt: skip
+
+
+def coupons_voided(now: Now, live: Live, reason: str, operator: str, role: Role, rules: Rules) -> tuple[Draft, ...]:
+    """The coupons that a voided grant had issued are worth nothing any more, on whatever paper they are."""
+    return tuple(
+        _draft(
+            now, rules, ev.COUPON_VOIDED, f"{live.basket.key}/coupon/{coupon['id']}/void/{live.number}",
+            day=live.business_date, sale_id=live.sale_id, reason=reason, operator=operator, role=role,
+            data={"code_hash": coupon["code_hash"], "coupon_id": coupon["id"], "serial": coupon["serial"]},
+        )
+        for coupon in live.coupons
     )  # fmt: skip
 
 
@@ -232,6 +262,11 @@ def _day(day: date | None) -> str | None:
 def _line_data(line: Line) -> dict[str, Any]:
     plain = {"category": line.category, "amount": line.amount, "tax": line.tax, "qty": line.qty}
     return plain if line.net is None else {**plain, "net": line.net}
+
+
+def _doubts(card: Card) -> dict[str, Any]:
+    """What a time-limited code leaves open; its own record (`posagent.timed_codes`) holds the proof."""
+    return ({"verify": card.verify} if card.verify else {}) | ({"clock_unsure": True} if card.clock_unsure else {})
 
 
 def _basket_data(basket: Basket) -> dict[str, Any]:
@@ -263,12 +298,13 @@ def card_of(data: Mapping[str, Any], coupons: tuple[Coupon, ...] = ()) -> Card:
         flags=tuple(kept["flags"]), balances=kept["balances"], coupons=coupons,
         as_of=datetime.fromisoformat(kept["as_of"]) if kept["as_of"] else None,
     )  # fmt: skip
-    return Card(member, kept["masked"], data["source"], data["scan_id"])
+    return Card(member, kept["masked"], data["source"], data["scan_id"], data.get("verify", ""), data.get("clock_unsure", False))
 
 
 def live_of(data: Mapping[str, Any], event_id: str) -> Live:
     """Back from `sale_granted`."""
     return Live(
         data["sale_id"], basket_of(data), data["number"], data["member"], data["masked"], tuple(data["entries"]), event_id,
-        data["business_date"], datetime.fromisoformat(data["trace"]["at"]),
+        data["business_date"], datetime.fromisoformat(data["trace"]["at"]), tuple(data["trace"]["slips"]),
+        tuple(data["trace"]["issued"]),
     )  # fmt: skip

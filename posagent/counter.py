@@ -23,8 +23,10 @@ from posagent import events as ev
 from posagent.checkout import Basket, Card, Live, Now, Rules, sale_id_of
 from posagent.events import Draft, Role
 from posagent.handout import HandedSlip, slips_for_grant
-from posagent.loyalty.model import Sale, SaleRejected
+from posagent.loyalty.model import Quote, Sale, SaleRejected
+from posagent.loyalty.offline import Situation, offline_allows
 from posagent.loyalty.quote import quote
+from posagent.loyalty.rules import Program
 
 _UNSTORED = {"full": "E506", "failed": "E500", "refused": "E622"}
 REMEMBERED_SALES = 2000
@@ -45,7 +47,8 @@ class State:
     live: Mapping[str, Live] = field(default_factory=dict)  # by sale_id
     voided: Mapping[str, int] = field(default_factory=dict)  # sale_id -> how many grants of it were voided
     slip_day: str = ""
-    slips_today: int = 0
+    slips_today: int = 0  # the newest slip's number within slip_day
+    coupons_today: int = 0
 
 
 # ---------------------------------------------------------------- inputs
@@ -158,6 +161,7 @@ class GrantPoints:
     card: Card
     opens: bool
     slips: int
+    coupons: int
     reply: int | None
 
 
@@ -202,6 +206,13 @@ class Show:
     lower: str
 
 
+@dataclass(frozen=True, slots=True)
+class CancelSlips:
+    """These need not be printed any more; what is on its way to paper stays."""
+
+    serials: tuple[str, ...]
+
+
 Status = Literal["granted", "already", "waiting_for_member", "waiting_for_payment", "voided", "conflict", "refused", "unavailable"]
 
 
@@ -214,7 +225,7 @@ class Reply:
     fields: Mapping[str, Any]
 
 
-Effect = Commit | Tell | Show | Reply
+Effect = Commit | Tell | Show | CancelSlips | Reply
 Step = tuple[State, tuple[Effect, ...]]
 
 
@@ -299,25 +310,46 @@ def _grant(state: State, now: Now, basket: Basket, card: Card, rules: Rules, *, 
     sale_id = sale_id_of(basket, rules)
     number = state.voided.get(sale_id, 0) + 1
     card = replace(card, member=co.with_local(card.member, state.live.values()))
-    sale = Sale(sale_id, basket.at, basket.lines, rules.operator)
+    sale = Sale(sale_id, basket.at, basket.lines, rules.operator, clock_ok=now.clock_ok)
     try:
         result = quote(rules.program, rules.register, sale, card.member)
     except SaleRejected as refused:
         why = {"why": str(refused)}
         return replace(state, basket=None), (Tell("E622", why), *_reply(reply, "refused", {"code": "E622", **why}))
     day = rules.day(basket.at)
-    first_slip = state.slips_today + 1 if state.slip_day == day else 1
+    same_day = state.slip_day == day
+    if refusal := _over_the_limits(now, basket, card, result, rules.program):
+        return replace(state, card=None), (Tell(refusal), *_reply(reply, "refused", {"code": refusal}))
+    result = _without_excess_coupons(now, result, state.coupons_today if same_day else 0, rules.program)
+    first_slip = state.slips_today + 1 if same_day else 1
     slips: tuple[HandedSlip, ...] = ()
     if rules.stationery:
         slips = slips_for_grant(
             rules.stationery, rules.program, result, card.member, card.masked, sale, basket.receipt_no, first_slip, now.at, now.entropy
         )
     grant = co.sale_granted(now, basket, sale, number, card, result, slips, rules)
-    coupons = tuple(co.coupon_issued(now, basket, card, slip, rules) for slip in slips if slip.coupon)
+    coupons = tuple(co.coupon_issued(now, basket, number, card, slip, rules) for slip in slips if slip.coupon)
     # When the sale goes on record in the same transaction its key leads: a sale that stands already is not granted under this call.
     drafts = (co.sale_seen(now, basket, rules), grant, *coupons) if opens else (grant, *coupons)
     jobs = tuple(PrintJob(slip.serial, slip.document) for slip in slips)
-    return state, (Commit(drafts, GrantPoints(basket, card, opens, len(slips), reply), jobs),)
+    return state, (Commit(drafts, GrantPoints(basket, card, opens, len(slips), len(coupons), reply), jobs),)
+
+
+def _over_the_limits(now: Now, basket: Basket, card: Card, result: Quote, program: Program) -> str:
+    """Why this grant must wait until head office can be asked (or has heard of the others); "" when it need not."""
+    if now.unsent >= program.offline.queue_stop:
+        return "E625"
+    if not now.offline:
+        return ""
+    standing: Literal["known", "unverified"] = "unverified" if card.member.status == "unverified" else "known"
+    asked = Situation(own=True, same_day=True, member=standing, points=result.total("points"), yen=basket.total, queue=now.unsent)
+    return "" if offline_allows(program.offline, "points.grant", asked).allow else "E624"
+
+
+def _without_excess_coupons(now: Now, result: Quote, issued: int, program: Program) -> Quote:
+    """Offline a register issues so many coupons a day; the points are granted all the same."""
+    left = max(0, program.offline.coupons_per_day - issued)
+    return replace(result, coupons_issued=result.coupons_issued[:left]) if now.offline and len(result.coupons_issued) > left else result
 
 
 def _void_asked(state: State, asked: VoidAsked, rules: Rules) -> Step:
@@ -325,7 +357,8 @@ def _void_asked(state: State, asked: VoidAsked, rules: Rules) -> Step:
     if live is None:
         return state, (Tell("E608", {"sale_id": asked.sale_id}), *_reply(asked.reply, "refused", {"code": "E608"}))
     void = co.sale_voided(asked.now, live, asked.reason, asked.operator, asked.role, rules)
-    return state, (Commit((void,), VoidGrant(live, asked.reply)),)
+    coupons = co.coupons_voided(asked.now, live, asked.reason, asked.operator, asked.role, rules)
+    return state, (Commit((void, *coupons), VoidGrant(live, asked.reply)),)
 
 
 def _answered(state: State, answer: Answered, rules: Rules) -> Step:
@@ -347,7 +380,7 @@ def _answered(state: State, answer: Answered, rules: Rules) -> Step:
             return _granted(state, answer, intent, rules)
         case VoidGrant(live, reply):
             fields = {"sale_id": live.sale_id, "points": -co.points_of(live.entries), "member": live.masked}
-            return _without(state, live, now.ms), _reply(reply, "voided", fields)
+            return _without(state, live, now.ms), (CancelSlips(live.slips), *_reply(reply, "voided", fields))
         case _:
             assert_never(intent)
 
@@ -383,6 +416,7 @@ def _granted(state: State, answer: Answered, intent: GrantPoints, rules: Rules) 
         live=_remembered(state.live, live),
         slip_day=day,
         slips_today=(state.slips_today if state.slip_day == day else 0) + intent.slips,
+        coupons_today=(state.coupons_today if state.slip_day == day else 0) + intent.coupons,
     )
     return state, (Show(_yen(live.basket.total), f"＋{co.points_of(live.entries):,}ポイント"), *_reply(intent.reply, "granted", _result(live)))
 
@@ -438,7 +472,7 @@ def resume(stored: Iterable[tuple[str, str, Mapping[str, Any]]], now: Now, rules
             state = replace(state, card=co.card_of(data), card_ms=ms)
         elif type_ == ev.SALE_GRANTED:
             live = co.live_of(data, event_id)
-            day, slips = live.business_date, len(data["trace"]["slips"])
+            day, newest = live.business_date, max((int(serial.rsplit("-", 1)[1]) for serial in live.slips), default=0)
             state = replace(
                 state,
                 card=None,
@@ -447,7 +481,8 @@ def resume(stored: Iterable[tuple[str, str, Mapping[str, Any]]], now: Now, rules
                 last_ms=ms,
                 live=_remembered(state.live, live),
                 slip_day=day,
-                slips_today=(state.slips_today if state.slip_day == day else 0) + slips,
+                slips_today=max(state.slips_today if state.slip_day == day else 0, newest),
+                coupons_today=(state.coupons_today if state.slip_day == day else 0) + len(live.coupons),
             )
         elif type_ == ev.SALE_VOIDED and data["sale_id"] in state.live:
             state = _without(state, state.live[data["sale_id"]], ms)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from offline_queue.errors import JobChanged
 from offline_queue.events import NewEvent
-from offline_queue.print_lane import Job, PrintLane
+from offline_queue.print_lane import READY, Job, PrintLane
 from posagent import events as ev
 from posagent.board import DeviceWord, Reported
 from posagent.device_loops import Alive
@@ -37,8 +39,14 @@ class Recorder:
 
     def printed(self, job: Job, outcome: Outcome) -> Sequence[NewEvent]:
         """The event of a settled attempt: printed (with its certainty), or not known."""
+        return self._event(job, "printed" if outcome.state == "printed" else "unknown", outcome.certainty, outcome.reason)
+
+    def cancelled(self, job: Job, reason: str) -> Sequence[NewEvent]:
+        """The event of a slip that was taken out of the lane before anybody began to print it."""
+        return self._event(job, "cancelled", None, reason)
+
+    def _event(self, job: Job, state: str, certainty: str | None, reason: str) -> Sequence[NewEvent]:
         at = datetime.now().astimezone().isoformat(timespec="milliseconds")
-        state = "printed" if outcome.state == "printed" else "unknown"
         slip = from_json(job.document)
         codes = (line.value for line in slip.lines if isinstance(line, (QR, Barcode)))
         code = None if slip.sample else next(codes, None)  # the codes of a test print are nobody's coupon
@@ -59,11 +67,11 @@ class Recorder:
                 "job": job.id,
                 "printer": job.printer,
                 "result": state,
-                "certainty": outcome.certainty,
+                "certainty": certainty,
             }
             | ({"code_hash": code_hash(code)} if code else {})
             | ({"code": "E216"} if state == "unknown" else {}),
-            trace={"at": at, "reason": outcome.reason, **self.trace},
+            trace={"at": at, "reason": reason, **self.trace},
         )
         return [NewEvent(recorded.type, recorded.subject, recorded.idemkey, recorded.time, recorded.data)]
 
@@ -126,3 +134,12 @@ def printer_word(report: PrinterReport) -> tuple[DeviceWord, str]:
     if report.status is None or report.status == PrinterStatus():
         return "unknown", ""
     return "ready", "E201" if report.status.paper == "near_end" else ""
+
+
+def cancel_slips(lane: PrintLane, recorder: Recorder, serials: Sequence[str]) -> None:
+    """Takes slips out of the lane that nobody has begun to print; the others come out, and what is voided is voided all the same."""
+    for serial in serials:
+        for job in lane.of_serial(serial):
+            if job.state in READY:
+                with suppress(JobChanged):  # its printer was faster
+                    lane.cancel(job, "voided", "system", recorder.cancelled(job, "voided"))

@@ -20,10 +20,10 @@ from posagent import service
 from posagent.agent import Agent, NewRules, Say, empty_board, trace_of
 from posagent.backend import ScreenBackend
 from posagent.checkout import Rules
+from posagent.clock import believable, kernel_synchronised
 from posagent.cloud_lane import cloud_lane
 from posagent.credentials import read_credentials
 from posagent.device_loops import DisplayFeed, RemoteLoop, display_loop, door_loop, scanner_loop
-from posagent.door_sales import DoorSales
 from posagent.errors import AlreadyRunning, SettingsError, StorageError
 from posagent.events import Place, draft
 from posagent.handed_down import HandedDown, members_file, program_file
@@ -32,13 +32,15 @@ from posagent.loyalty.days import business_date
 from posagent.loyalty.model import Register
 from posagent.members import MemberDirectory, read_key
 from posagent.ports import Home, Options
-from posagent.print_loop import PrintLoop, Recorder
+from posagent.print_loop import PrintLoop, Recorder, cancel_slips
 from posagent.program_store import InForce, keep, program_in_force
 from posagent.registry import Registry
 from posagent.screen.server import ScreenServer
 from posagent.settings import Settings
 from posagent.slips import from_json
 from posagent.technician import Technician
+from posagent.timed_codes import TimedCodes
+from posagent.token_verify import verifier
 
 _log = logging.getLogger(__name__)
 PROGRAM_LOOK_S = 30.0
@@ -87,6 +89,7 @@ def _started(settings: Settings, registry: Registry, journal: Journal, agent_ver
     displays = {device.name: DisplayFeed() for device in settings.of("display")}
     printers = settings.of("printer")
     link: list[SyncLane] = []
+    recorder = Recorder(_place(settings), lambda: agent.rules.register.program, lambda: agent.is_offline(), trace_of(agent_version))
     agent = Agent(
         journal,
         rules_of(settings, in_force),
@@ -96,8 +99,12 @@ def _started(settings: Settings, registry: Registry, journal: Journal, agent_ver
         printer=printers[0].name if printers else None,
         displays=tuple(displays.values()),
         offline=lambda: bool(link) and link[0].link != "online",
+        unsent=_unsent(journal, settings),
+        cancel_slips=lambda serials: cancel_slips(lane, recorder, serials),
+        timed=_timed_codes(settings, lambda: link[0].state().clock_offset_ms if link else None),
         trace=trace_of(agent_version),
     )
+    agent.critical.append(lambda: "the journal takes no more" if journal.health().state == "failed" else "")
     agent.resume()
     journal.subscribe(agent.wake_listeners)
     _install_hooks(agent)
@@ -107,7 +114,7 @@ def _started(settings: Settings, registry: Registry, journal: Journal, agent_ver
         link.append(cloud)
         agent.awaited.append(threading.Thread(target=cloud.run, name="cloud", daemon=True))
         agent.closers.append(cloud.wake)
-    _add_devices(agent, settings, registry, lane, displays)
+    _add_devices(agent, settings, registry, lane, recorder, displays)
     agent.threads.append(threading.Thread(target=_watch_program, args=(agent, settings, in_force), name="program", daemon=True))
     if settings.screen.listen or settings.screen.socket:
         here = settings.register
@@ -140,6 +147,21 @@ def _started(settings: Settings, registry: Registry, journal: Journal, agent_ver
     for thread in (*agent.threads, *agent.awaited):
         thread.start()
     return agent
+
+
+def _unsent(journal: Journal, settings: Settings) -> Callable[[], int]:
+    """How many events wait for the cloud; a register without one waits for nobody."""
+    if settings.cloud is None:
+        return lambda: 0
+    reader = journal.reader()
+    return lambda: reader.pending().count
+
+
+def _timed_codes(settings: Settings, offset_ms: Callable[[], int | None]) -> TimedCodes:
+    """The judge of time-limited codes. cryptography is loaded here, not at the till, and only where there is a key to verify with."""
+    signed = settings.tokens.public_keys and any(rule.timed == "signed" for rule in settings.codes)
+    verify = verifier(settings.tokens.public_keys) if signed else None
+    return TimedCodes(settings.codes, settings.tokens.scope, verify, lambda: believable(kernel_synchronised(), offset_ms()))
 
 
 def _in_force(settings: Settings) -> InForce:
@@ -212,7 +234,9 @@ def _watch_program(agent: Agent, settings: Settings, known: InForce) -> None:
         agent.post(NewRules(rules_of(settings, found)))
 
 
-def _add_devices(agent: Agent, settings: Settings, registry: Registry, lane: PrintLane, displays: dict[str, DisplayFeed]) -> None:
+def _add_devices(
+    agent: Agent, settings: Settings, registry: Registry, lane: PrintLane, recorder: Recorder, displays: dict[str, DisplayFeed]
+) -> None:
     remote: dict[Home, list[tuple[str, str, Options]]] = {}
     for device in settings.devices:
         driver = registry.drivers[device.driver]
@@ -222,7 +246,6 @@ def _add_devices(agent: Agent, settings: Settings, registry: Registry, lane: Pri
             case "scanner":
                 agent.threads.append(scanner_loop(device.name, driver, device.options, agent.post, agent.stopping))
             case "printer":
-                recorder = Recorder(_place(settings), lambda: agent.rules.register.program, agent.is_offline, agent.trace)
                 printing = PrintLoop(device, driver, lane, recorder, agent.post, agent.stopping, agent.bench.printer_said)
                 agent.journal.subscribe(printing.wake)
                 agent.closers.append(printing.wake)
@@ -230,6 +253,8 @@ def _add_devices(agent: Agent, settings: Settings, registry: Registry, lane: Pri
             case "display":
                 agent.threads.append(display_loop(device.name, driver, device.options, displays[device.name], agent.post, agent.stopping))
             case "sale_door":
+                from posagent.door_sales import DoorSales
+
                 sales = DoorSales(device.name, device.options, agent.post)
                 agent.threads.append(
                     door_loop(device.name, driver, device.options, sales.prepare, sales.take, agent.post, agent.stopping)

@@ -16,6 +16,7 @@ from posagent import events as ev
 from posagent.checkout import Basket, Card, Now, Rules
 from posagent.counter import (
     Answered,
+    CancelSlips,
     Cleared,
     CodeSeen,
     Commit,
@@ -81,11 +82,14 @@ class Till:
         self.shown: list[Show] = []
         self.replies: dict[int, Reply] = {}
         self.broken: str = ""
+        self.offline, self.unsent, self.clock_ok = False, 0, True
+        self.cancelled: list[str] = []
         self.asked = 0
         self.scans = 0
 
     def now(self) -> Now:
-        return Now(START + timedelta(milliseconds=self.ms - 1_000_000), self.ms, offline=False, entropy=b"e" * 32)
+        at = START + timedelta(milliseconds=self.ms - 1_000_000)
+        return Now(at, self.ms, self.offline, b"e" * 32, self.unsent, self.clock_ok)
 
     def feed(self, first: Input) -> None:
         inputs = deque([first])
@@ -98,6 +102,8 @@ class Till:
                     self.told.append(effect)
                 elif isinstance(effect, Show):
                     self.shown.append(effect)
+                elif isinstance(effect, CancelSlips):
+                    self.cancelled += effect.serials
                 else:
                     self.replies[effect.reply] = effect
 
@@ -281,6 +287,72 @@ def test_a_void_is_the_exact_negation_and_the_right_card_can_be_scanned() -> Non
     till.scan("right")
     assert [grant.data["member"] for grant in till.grants()] == ["wrong", "right"]
     assert till.grants()[1].idemkey.endswith("/grant/2")
+
+
+def test_a_void_takes_its_coupons_and_its_waiting_slips_with_it_and_the_right_card_gets_its_own() -> None:
+    till = Till()
+    till.scan("wrong")
+    sale_id = till.sale(amount=2500).fields["sale_id"]
+    first = [job.serial for job in till.jobs]
+    till.void(sale_id)
+    voided = [draft for draft in till.stored if draft.type == ev.COUPON_VOIDED]
+    issued = [draft for draft in till.stored if draft.type == ev.COUPON_ISSUED]
+    assert [draft.data["code_hash"] for draft in voided] == [draft.data["code_hash"] for draft in issued]
+    assert till.cancelled == first
+    till.scan("right")
+    assert [grant.data["member"] for grant in till.grants()] == ["wrong", "right"]
+    assert len([draft for draft in till.stored if draft.type == ev.COUPON_ISSUED]) == 2
+    assert len({job.serial for job in till.jobs}) == 4
+
+
+def test_offline_a_grant_over_the_limit_waits_for_head_office() -> None:
+    till = Till()
+    till.offline = True
+    till.scan()
+    assert till.sale("n1", 100_001).fields["code"] == "E624"
+    assert not till.grants()
+    till.offline = False
+    till.scan("m2")
+    assert till.sale("n1", 100_001).status == "granted"
+
+
+def test_with_too_many_unsent_records_nothing_more_is_granted() -> None:
+    till = Till()
+    till.unsent = 50_000
+    till.scan()
+    assert till.sale().fields["code"] == "E625"
+
+
+def test_offline_only_so_many_coupons_a_day_are_issued_but_points_go_on() -> None:
+    till = Till(rules(PROGRAM + "[offline]\ncoupons_per_day = 1\n"))
+    till.offline = True
+    for key in ("n1", "n2"):
+        till.wait(30)
+        till.scan()
+        assert till.sale(key, 2500).status == "granted"
+    assert len([draft for draft in till.stored if draft.type == ev.COUPON_ISSUED]) == 1
+
+
+def test_a_clock_that_ran_back_is_noted_on_every_event_and_switches_hours_off() -> None:
+    happy = PROGRAM + '[[boost]]\nid = "noon"\ntimes = "2"\nwhen = { hours = "11:00-14:00" }\n'
+    till = Till(rules(happy))
+    till.scan()
+    assert till.sale("n1", 1000).fields["points"] == 20
+    till.clock_ok = False
+    till.wait(30)
+    till.scan()
+    assert till.sale("n2", 1000).fields["points"] == 10
+    assert till.stored[-1].data["trace"]["clock"] == "suspect"
+
+
+def test_slip_numbers_go_on_after_a_restart_that_sees_only_the_newest_events() -> None:
+    till = Till()
+    for key in ("n1", "n2", "n3"):
+        till.wait(30)
+        till.scan()
+        till.sale(key, 500)
+    newest = [(draft.type, f"id-{draft.idemkey}", draft.data) for draft in till.stored[-1:]]
+    assert resume(newest, till.now(), till.rules).slips_today == 3
 
 
 def test_a_void_of_nothing_is_refused() -> None:

@@ -202,6 +202,10 @@ def reckon(day: Day, out: Path) -> dict[str, Any]:
     outcomes = {event["serial"]: event["state"] for event in counter.listener.told("slip")}
     promised = [serial for event in told for serial in event["slips"]]
     wrong = [f"{row['sale_id']}: told once, arrived {row['acks']} times" for row in grants if row["acks"] != 1]
+    gone = {event["sale_id"] for event in voided}
+    spared = {serial for event in told if event["sale_id"] in gone for serial in event["slips"] if outcomes.get(serial) == "cancelled"}
+    wrong += [f"slip {serial}: cancelled with its grant, but on paper" for serial in spared if paper[serial]]
+    promised = [serial for serial in promised if serial not in spared]
     wrong += [f"slip {serial}: promised once, on paper {paper[serial]} times" for serial in promised if paper[serial] != 1]
     wrong += [f"slip {serial}: on paper, but nobody promised it" for serial in paper if serial not in promised]
     wrong += [f"slip {serial}: the agent says {outcomes.get(serial)}" for serial in promised if outcomes.get(serial) != "printed"]
@@ -213,7 +217,7 @@ def reckon(day: Day, out: Path) -> dict[str, Any]:
     story = {
         "schema": 1, "agree": not wrong, "wrong": wrong, "grants": grants,
         "voids": [{"sale_id": event["sale_id"], "points": event["points"]} for event in voided],
-        "slips": slips, "slip_outcomes": outcomes, "promised_slips": promised,
+        "slips": slips, "slip_outcomes": outcomes, "promised_slips": promised, "cancelled_slips": sorted(spared),
         "arrived": arrived, "agent_starts": counter.starts, "wedge_scanner": counter.wedge_missing or "present",
     }  # fmt: skip
     (out / "story.json").write_text(json.dumps(story, ensure_ascii=False, indent=1) + "\n", "utf-8")
