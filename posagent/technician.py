@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -50,7 +51,7 @@ class Technician:
         left_s = agent.bench.testing_s
         return {
             "devices": [self._device(device, now_ns, jobs) for device in agent.board.devices.values()],
-            "test_mode": {"on": left_s > 0, "left_s": -int(-left_s // 1)},
+            "test_mode": {"on": left_s > 0, "left_s": math.ceil(left_s)},
             "journal": {
                 "state": health.state,
                 "notes": list(health.notes),
