@@ -19,6 +19,8 @@ LARGEST = 99_999_999
 
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2500\u2501\uff0d\ufe63"
 _BACK = str.maketrans({"\\": "¥", "\u3000": " ", "\t": " ", "△": "-", "▲": "-"} | dict.fromkeys(_DASHES, "-"))
+_LONG_VOWELS = re.compile(r"ー{2,}")  # a line drawn with long vowel marks
+_LEADERS = re.compile(r"-{2,}|={2,}|\.{3,}|…+|・{3,}|_{2,}")
 _DECORATION = dict.fromkeys(map(ord, " *=_~#<>[]{}【】《》〈〉「」『』■□◆◇★☆●○◎▼▽※→・:;.,'\"!|+-()"))
 _BOXES = re.compile(r"[\u2500-\u257f\u2581-\u258f\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060\ufeff|]+")
 _CJK = "\u3005-\u3007\u3041-\u30ff\u3400-\u9fff"
@@ -37,7 +39,7 @@ _NOT_AFTER = re.compile(r"(?:[0-9A-Za-z#@/]|[0-9A-Za-z][:.\-]|No ?|№ ?|番号:
 _NOT_BEFORE = re.compile(
     r"-?\d| ?(?:%|パーセント|ポイント|P\b|pt|point|[×xX*@:/] ?\d|[年月日時分秒台番号階回目歳]|[A-Za-z]{1,3}\d)", re.IGNORECASE
 )
-QUANTITY = re.compile(r"\(?\d{1,4} ?(?:点|個|品|枚|本|名様?|人様?|コ|ケ|件|items?|pcs?|qty|units?)\)?", re.IGNORECASE)
+QUANTITY = re.compile(r"\(?\d{1,4} ?(?:点|テン|個|品|枚|本|名様?|人様?|コ(?![ァ-ヶ])|ケ|件|items?|pcs?|qty|units?)\)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def read_lines(text: str, *, most: int) -> tuple[Line, ...]:
 def spelled(raw: str) -> str:
     """One spelling: NFKC, \\ and ￥ as ¥, △ and every dash as -, letters that were spread out together again, single spaces."""
     line = unicodedata.normalize("NFKC", raw[:LONGEST_LINE].translate(_BACK)).translate(_BACK)
-    line = " ".join(_BOXES.sub(" ", line).split())
+    line = " ".join(_LEADERS.sub(" ", _BOXES.sub(" ", line)).split())
     line = _SPACED.sub(lambda found: found[0].replace(" ", ""), line)
     line = _SPACED_LATIN.sub(lambda found: found[0].replace(" ", ""), line)
     line = _SIGN_GAP.sub("", _COMMA.sub(",", line))
@@ -85,7 +87,7 @@ def spelled(raw: str) -> str:
 
 def squeeze(text: str) -> str:
     """Without spaces and decoration, in lower case; a long vowel mark inside a word stays."""
-    return text.strip(" ー").translate(_DECORATION).lower()
+    return _LONG_VOWELS.sub("", text).translate(_DECORATION).lower()
 
 
 def amounts_of(line: str) -> tuple[Amount, ...]:

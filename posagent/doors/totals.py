@@ -143,7 +143,9 @@ def _beside(rank: Rank, number: int, amounts: tuple[Amount, ...]) -> list[_Candi
     label = amounts[0].label
     row = [amounts[0], *(one for one in amounts[1:] if one.label == "")]
     sure = [one for one in row if one.sure] or row
-    return [_Candidate(rank, one.value, number, label, len({one.value for one in sure}) > 1) for one in sure]
+    larger = not sure[0].sure and any(one.sure and one.value > sure[0].value for one in amounts[1:])
+    doubtful = larger or len({one.value for one in sure}) > 1
+    return [_Candidate(rank, one.value, number, label, doubtful) for one in sure]
 
 
 # ---------------------------------------------------------------- arithmetic

@@ -19,7 +19,7 @@ def _any(*words: str) -> re.Pattern[str]:
 
 TAX_NOTE = re.compile(r"(?:\(?(?:税込み?|内税|税込価格|込|taxincl\w*|incl\w*tax|jpy|yen|円)\)?)+$")
 PAY = _any(
-    r"[ごお]?支払い?(?:総)?(?:金)?額(?:合計|計)?", r"[ごお]?支払い?合計(?:金?額)?", r"[ごお]?請求(?:金)?額(?:合計)?", r"[ごお]?請求合計(?:金?額)?", r"お会計(?:金?額|合計)?", r"会計(?:金額|合計)",
+    r"[ごお]?支払い?(?:総)?(?:金)?額(?:合計|計)?", r"[ごお]?支払い?合計(?:金?額)?", r"[ごお御]?精算(?:金)?額", r"[ごお御]?請求(?:金)?額(?:合計)?", r"[ごお]?請求合計(?:金?額)?", r"[お御]会計(?:金?額|合計)?", r"会計(?:金額|合計)",
     r"差引(?:合計|計|お?支払額|ご?請求額)(?:金?額)?", r"(?:total)?amount(?:due|payable)", r"balancedue", r"(?:total|net)?due", r"(?:total)?topay", r"netpayable", r"(?:net)?payable",
     r"(?:net)?amounttopay", r"pleasepay", r"paythisamount", r"領収(?:金)?額",
 )  # fmt: skip
@@ -44,19 +44,19 @@ LESS = re.compile(r"値引|割引|クーポン|優待|サービス券|値下|前
 MORE = re.compile(r"外税|消費税|税額|税$|税計|tax|vat|gst|サービス料|奉仕料|席料|チャージ|深夜料|送料|手数料|袋|tip|service|surcharge|delivery|shipping|gratuity")
 BOOKED = re.compile(r"チャージ後?残高|残高|balance(?:remaining|left|after)")
 
-REPORT_LABEL = re.compile(r"純売|総売|粗売|売上(?:総?合計|総額|総?計|金額合計)|在高|過不足|釣銭?準備|客単価|現金残|本日(?:の)?(?:総?売上|合計)|^(?:gross|net|daily|total)sales|cashindrawer|over/?short|openingfloat|startingcash|expectedcash|グランドトータル|^gt\d?$|累計売上")
+REPORT_LABEL = re.compile(r"純売|総売|粗売|売上(?:総?合計|総額|総?計|金額合計)|在高|過不足|釣銭?準備|客単価|現金残|本日(?:の)?(?:総?売上|合計)|^現金売上|(?:ネット|グロス)(?:売上|セールス)|本日(?:の)?累計|^(?:gross|net|daily|total)sales|cashindrawer|over/?short|openingfloat|startingcash|expectedcash|グランドトータル|^gt\d?$|累計売上")
 CHARGED_COPY = re.compile(r"^金額(?:税込)?$|領収(?:金)?額")
 
 # ---------------------------------------------------------------- kinds
 
 POLICY = re.compile(
-    r"ません|ください|下さい|お願い|場合|際は|際に|以内|不可|ついて|了承|致しかね|お持ち|条件|期限|ありがとう|有難う|対象外|お断り|御遠慮|ご遠慮|お済み|できます|いたします|致します|承り|までに|のみ|お問い?合|お早め"
+    r"ません|ください|下さい|お願い|場合|際は|際に|以内|不可|ついて|了承|致しかね|お持ち|条件|期限|ありがとう|有難う|対象外|お断り|御遠慮|ご遠慮|お済み|できます|いたします|致します|承り|までに|のみ|お問い?合|お早め|お知らせ|ご案内"
     r"|please|within|policy|must|cannot|arenot|willbe|accepted|ifyou|thank|days|only|norefund|noreturn|withoutreceipt|withreceipt|forrefund|returnsand|refundsand|exchange"
 )
 REPORT = re.compile(
     r"精算(?:レポート|票|書|処理|確認|日報|一覧|結果|明細|報告)|(?:レジ|日次|日計|責任者?|担当者?|中間|本|仮|営業|月次|店舗|全体|個別|一括|[xz])-?精算(?!機)|^精算$|精算[xz]|点検(?:レポート|票|精算|結果|日報|報告)|^(?:レジ|日計|中間|責任者?|担当者?|売上|[xz])*-?点検$|[xz]点検|点検[xz]"
-    r"|日計|月計(?:レポート|表|票|$)|(?:営業|売上|レジ|精算|店舗|業務)(?:日|週|月)報|^日報$|(?<![a-z])[xz]-?\d?(?:レポ|報告|リポート)|レポート(?:番号|no|$)|純売|総売|粗売|売上(?:総?合計|総額|集計|速報|レポート|点数|件数|回数|報告|内訳|金額合計)|集計(?:表|レポート|票|期間|日)|在高|過不足|釣銭準備|釣準備|準備金|有高"
-    r"|ドロ[アワ]|部門別|時間帯別|担当者?別|商品別(?:売上|集計)|客単価|レジ締|締め?処理|日締|月締|締(?:日時|日|め)?レポート|業務終了|営業終了|開設(?:処理|レポート)|累計売上|グランドトータル|本日(?:の)?(?:総?売上|合計(?:金額)?$)|売上日|現金(?:在高|売上)|取引(?:回数|件数)合計|入金(?:票|処理)|出金(?:票|処理)|両替|会計件数"
+    r"|日計|(?:日次|月次|閉店|開店|営業|業務|レジ|シフト)(?:締|処理|点検|精算|報告|集計)|[xz]読|(?:ネット|グロス)(?:売上|セールス)|本日(?:の)?累計|^(?:closing|close|dayend|endday)$|(?:shift|day|store|till|register)(?:close|closing|end)(?:d|report)?$|月計(?:レポート|表|票|$)|(?:営業|売上|会計|販売|レジ|精算|店舗|業務)(?:日|週|月)報|^日報$|(?<![a-z])[xz]-?\d?(?:レポ|報告|リポート)|レポート(?:番号|no|$)|純売|総売|粗売|売上(?:総?合計|総額|集計|速報|レポート|点数|件数|回数|報告|内訳|金額合計)|集計(?:表|レポート|票|期間|日)|在高|過不足|釣銭準備|釣準備|準備金|有高"
+    r"|ドロ[アワ]|部門別|時間帯別|担当者?別|商品別(?:売上|集計)|客単価|レジ締|締め?処理|日締|月締|締(?:日時|日|め)?レポート|業務終了|営業終了|開設(?:処理|レポート)|累計売上|グランドトータル|本日(?:の)?(?:総?売上|合計(?:金額)?$)|売上日|現金(?:在高|売上)|取引(?:回数|件数)合計|入金(?:票|伝票|処理)|出金(?:票|伝票|処理)|両替|会計件数"
     r"|(?:^|[^a-z])[xz]-?(?:\d-?)?(?:report|read(?:ing)?|out|total|counter|tape)|^z(?:no|nr|\d{1,4})?$|^x$|end-?of-?(?:the-?)?(?:day|shift)|(?:daily|closing|sales|shift|financial|department|hourly|cashier|till|day|settlement|batch|summary|register|clerk|plu|weekly|monthly)(?:sales|close|closing)?(?:report|summary|totals?$)"
     r"|(?:gross|net|total|daily|cash|card|credit)sales$|(?:gross|net|daily)sales|cashindrawer|drawer(?:count|total|amount)|over/?short|openingfloat|startingcash|expectedcash|nosale|no-?of-?(?:customers|transactions|receipts)|numberof(?:customers|transactions|receipts|sales)|transactioncount|averagesale|eodreport|settlementreport|batch(?:close|total|settle)|dayclose|closeofday|cashup|payin|payout|paidout"
 )
@@ -64,7 +64,7 @@ WEAK_REPORT = re.compile(
     r"客数|件数|組数|回数|平均|(?:クレジット|カード|電子マネー|qr|券|その他)(?:売上|計)|現金計|値引(?:合計|計)|割引(?:合計|計)|返品(?:合計|計|回数)|取消(?:合計|計|回数)|訂正(?:合計|計|回数)|消費税(?:合計|計)|内税計|外税計|税抜売上|税込売上|開始時刻|終了時刻|営業日|gt[12]?$|通番from|refunds?total|discountstotal|voids?$|guests|transactions?$|customers$"
 )
 PREBILL = re.compile(
-    r"仮締|仮会計|仮伝票|仮レシート|仮計|仮勘定|会計前|お?会計伝票|お?会計票|中間会計|途中会計|お?勘定書|(?<!適格)(?<!簡易)(?<!格)請求書(?!番号|発行事業者|等保存)|見積|未会計|未払|未収|未精算|精算前|支払い?前|会計待|明細確認|確認伝票|お?会計確認|ご?利用明細確認|テーブル会計|お席会計"
+    r"仮締|仮会計|仮伝票|仮レシート|仮計|仮勘定|会計前|お?会計伝票|お?会計票|請求明細|中間(?:伝票|会計)|draft(?:receipt|bill|check)?$|確認用$|途中会計|お?勘定書|(?<!適格)(?<!簡易)(?<!格)請求書(?!番号|発行事業者|等保存)|見積|未会計|未払|未収|未精算|精算前|支払い?前|会計待|明細確認|確認伝票|お?会計確認|ご?利用明細確認|テーブル会計|お席会計"
     r"|pre-?bill|pro-?forma|guest-?check|guest-?bill|bill-?preview|interim-?bill|draft-?bill|provisional|not-?a-?(?:tax)?-?(?:receipt|invoice)|notavalidreceipt|nota(?:final)?bill|unpaid|estimate$|^quot(?:e|ation)$|^invoice$|^check$|^thecheck$|^bill$|tablecheck|payatthe|pay(?:ment)?atcounter|awaitingpayment|notpaid|notyetpaid|paymentpending|checkpreview|^preliminary"
 )
 PREBILL_SENTENCE = re.compile(
@@ -77,21 +77,21 @@ ORDER = re.compile(
 _REFUND_WORDS = r"(?:返品|取消し?|取り消し|返金|払い?戻し?|戻し|赤伝|マイナス|売上取消|取引取消|void(?:ed)?|refund(?:ed)?|return(?:ed|s)?|reversal|reversed|credit-?note|chargeback)"
 REFUND = re.compile(
     r"^(?:商品|売上|ご?取引|お?会計|伝票|カード|現金|全|一括|クレジット|レシート|全額|一部|後|sales?|transaction|cash|card|item|merchandise|full|partial|receipt|order|post-?)*" + _REFUND_WORDS
-    + r"(?:レシート|伝票|票|処理|取引|モード|扱い?|済み?|控え?|明細書?|書|お?会計|登録|売上|領収書|分|receipt|transaction|slip|sales?|note|mode|\d)*$"
+    + r"(?:レシート|伝票|票|処理|取引|モード|扱い?|済み?|控え?|明細書?|書|お?会計|登録|売上|領収書|分|点|receipt|transaction|slip|sales?|note|mode|\d)*$"
     r"|^" + _REFUND_WORDS + r"(?:日時?|理由|元|担当|者|数|点数|no|番号|reason|id|original)"
-    r"|^(?:元|原)(?:取引|レシート|伝票|売上|会計)(?:no|番号|日)|^original(?:receipt|transaction|sale)|返品・?返金|returnreceipt|refundreceipt|creditnote"
+    r"|^(?:取引|処理|会計)?(?:種別|区分|種類|モード)(?:返品|取消|返金|赤伝)|^(?:transaction|sales?)?type(?:refund|return|void)|^(?:元|原)(?:取引|レシート|伝票|売上|会計)(?:no|番号|日)|^original(?:receipt|transaction|sale)|返品・?返金|returnreceipt|refundreceipt|creditnote"
 )
 REFUND_AMOUNT = re.compile(r"^(?:ご?返金|お?返金|払い?戻し?|返品|取消|ご?返却|お?返し|refund(?:ed)?|total)(?:合計|計|額|金額|金|amount|total|due|refund|refunded)*$")
 REFUND_STRONG = re.compile(r"^(?:ご?返金|お返金|払い?戻し?|refund|totalrefund|マイナス合計|返品合計|取消合計|ご?返却)")
 REPRINT = re.compile(
-    r"再発行|再印字|再印刷|再プリント|再出力|再発券|リプリント|控え?(?:$|\(|へ|用|レシート|券|伝票|no)|(?:お客様|加盟店|店舗|お店|本部|会社|センター|売場|本社)控|^複写$|^写し$|^コピー$|コピー(?:レシート|伝票|印字)|レシートコピー|duplicat|re-?print(?:ed)?(?!ing)|(?:^|merchant|customer|store|receipt|office|shop|client|cardholder|invoice|this\w{0,3}a)copy(?:$|only|no|\d)|2nd(?:receipt|print)|ジャーナル(?:再|印字|レポ)"
+    r"^再$|再度?発行|\d回目(?:発行|印字)|copyof|^ジャーナル|再印字|再印刷|再プリント|再出力|再発券|リプリント|控え?(?:$|\(|へ|用|レシート|券|伝票|no)|(?:お客様|加盟店|店舗|お店|本部|会社|センター|売場|本社)控|^複写$|^写し$|^コピー$|コピー(?:レシート|伝票|印字)|レシートコピー|duplicat|re-?print(?:ed)?(?!ing)|(?:^|merchant|customer|store|receipt|office|shop|client|cardholder|invoice|this\w{0,3}a)copy(?:$|only|no|\d)|2nd(?:receipt|print)|ジャーナル(?:再|印字|レポ)"
 )
 CARD_SLIP = re.compile(r"売上票|クレジットカード売上|クレジット(?:売上|お?取引)(?:票|伝票)|^(?:カード|クレジット)?ご?利用(?:伝票|票)$|カード会社控")
 TEST = re.compile(
-    r"トレーニング(?:モード|中|レシート|$)|^トレーニング|練習(?:モード|中|レシート|$)|訓練(?:モード|中|$)|教育(?:モード|中)|研修(?:モード|中)|^テスト$|テスト(?:印字|印刷|プリント|レシート|モード|送信)|^見本$|見本(?:印字|レシート)|^サンプル$|サンプル(?:印字|レシート)|^training(?:mode|receipt|sale|only)*$|training-?mode|^practice(?:mode|receipt)?$|testprint|testreceipt|testpage|testmode|^test$|^\W*sample(?:receipt|print)?$|selftest|self-test|hexdump|ダミー|検証用|動作確認|印字テスト|デモ(?:モード|機|$)|demo-?mode|^demo$|notforsale"
+    r"トレーニング(?:モード|中|レシート|$)|^トレーニング|^練習|練習(?:モード|中|レシート|$)|訓練(?:モード|中|$)|教育(?:モード|中)|研修(?:モード|中)|^テスト$|テスト(?:印字|印刷|プリント|レシート|モード|送信)|^見本$|見本(?:印字|レシート)|^サンプル$|サンプル(?:印字|レシート)|^training(?:mode|receipt|sale|only)*$|training-?mode|^practice(?:mode|receipt)?$|testprint|testreceipt|testpage|testmode|^test$|^\W*sample(?:receipt|print)?$|selftest|self-test|hexdump|ダミー|検証用|動作確認|印字テスト|デモ(?:モード|機|$)|demo-?mode|^demo$|notforsale"
 )
 ABORTED = re.compile(
-    r"(?:取引|会計|登録|売上|精算|お?買上げ?|レシート|印字)(?:を)?(?:中止|中断|キャンセル|破棄|打ち切り)|^(?:全)?中止$|^キャンセル$|^中断$|一時保留|^保留|保留(?:伝票|レシート|票|番号|中)|全取消|一括取消|強制終了|(?:transaction|sale|order|receipt)-?(?:was)?(?:cancell?ed|aborted|suspended|voided|onhold)|^cancell?ed$|^aborted$|^suspended$|onhold$|savedsale|parkedsale"
+    r"(?:取引|会計|登録|売上|精算|お?買上げ?|レシート|印字)(?:を)?(?:中止|中断|キャンセル|破棄|打ち切り)|^(?:全)?中止$|^未完了$|^未成立$|^キャンセル$|^中断$|一時保留|^保留|保留(?:伝票|レシート|票|番号|中)|全取消|一括取消|強制終了|(?:transaction|sale|order|receipt)-?(?:was)?(?:cancell?ed|aborted|suspended|voided|onhold)|^cancell?ed$|^aborted$|^suspended$|onhold$|savedsale|parkedsale"
 )
 COPY_TITLE = re.compile(r"^領収(?:書|証)$|領収(?:書|証)(?:再|発行|控|\(|no)|^領収(?:書|証)様?")
 COPY_SIGNS = re.compile(r"^但し?|として$|品代|上記(?:の)?(?:金額)?(?:を)?正に|正に領収|収入印紙|印紙|^.{0,20}様$|^宛名")

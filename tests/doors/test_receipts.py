@@ -60,6 +60,17 @@ def test_everything_else_is_told_from_a_sale(case: dict[str, Any]) -> None:
     assert read_text(case["text"]).kind == case["kind"]
 
 
+@pytest.mark.parametrize("case", CORPUS["totals"], ids=lambda case: case["text"].splitlines()[0][:20])
+def test_only_the_total_is_taken_for_the_total(case: dict[str, Any]) -> None:
+    receipt = read_text(case["text"])
+    assert (receipt.total if receipt.kind == "sale" else None) == case["total"], receipt.why
+
+
+@pytest.mark.parametrize("text", CORPUS["never_sales"], ids=lambda text: text.splitlines()[0][:20])
+def test_no_sale_is_seen_where_there_is_none(text: str) -> None:
+    assert read_text(text).kind != "sale"
+
+
 def test_no_report_has_a_total() -> None:
     assert {read_text(case["text"]).total for case in CORPUS["others"] if case["kind"] == "report"} == {None}
 
