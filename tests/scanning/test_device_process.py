@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -150,6 +151,19 @@ def test_previews_come_only_while_somebody_watches(script: Script) -> None:
     script.tell("scan 222")
     got = until(script.devices, lambda got: any(isinstance(report, Preview) for _, report in got))
     assert Preview({"jpeg": "AAAA"}) in [report for _, report in got]
+
+
+def test_a_watch_from_another_thread_does_not_wait_for_the_read_to_end(script: Script) -> None:
+    until(script.devices, opened)
+    asking = threading.Timer(0.3, script.devices.watch, ("till", 5))
+    asking.start()
+    began = time.monotonic()
+    got = script.devices.read(30.0)
+    asking.join()
+    assert [type(report) for _, report in got] == [Preview]
+    assert time.monotonic() - began < 15
+    script.devices.close()
+    script.devices.watch("till", 5)  # a page may ask while the agent ends
 
 
 def test_a_driver_that_cannot_be_loaded_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
