@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
-from offline_queue.errors import EventRefused, JournalError, KeyConflict, QueueFull
+from offline_queue.errors import KeyConflict
 from offline_queue.events import Event, Stored
 from offline_queue.reader import JournalReader
 from posagent.checkout import LANGUAGES, Now, Rules
 from posagent.counter import PrintJob
 from posagent.day_report import DayEvent, Drawn, Journal, Order, close_key, day_event, draw, remark, sections, totals_of
-from posagent.errors import Refused, StorageError
+from posagent.errors import Refused
 from posagent.events import DAY_CLOSED, Draft
 
 _log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ MARGIN = 20_000
 Rows = Callable[[str, Sequence[Any]], list[dict[str, Any]]]
 """`JournalReader.rows`: (SQL, values) -> rows."""
 Put = Callable[[Draft, tuple[PrintJob, ...]], Stored]
-"""Stores and waits for the disk; raises what `offline_queue.journal.Journal.put` may raise, and TimeoutError."""
+"""Stores and waits for the disk. Raises KeyConflict, and PosagentError where nothing can be stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _begins(rows: Rows, business_date: str, last_seq: int) -> int:
 
 
 def take(order: Order, before: DayRead, now: Now, rules: Rules, reader: JournalReader, put: Put) -> Taken:
-    """Puts the report on record, in the dispatcher. A date that is closed is answered with its closing. Raises StorageError, Refused."""
+    """Puts the report on record, in the dispatcher. A date that is closed is answered with its closing. Raises what ``put`` raises."""
     try:
         closing = reader.find(close_key(order.business_date, rules.place.register))
         if closing is not None and order.kind == "z":
@@ -123,12 +123,6 @@ def take(order: Order, before: DayRead, now: Now, rules: Rules, reader: JournalR
     except KeyConflict as conflict:  # an X whose answer was lost, asked again: its first figures
         old = conflict.stored
         return Taken(old.id, old.time, old.type, old.data, replayed=True)
-    except EventRefused as refused:
-        raise Refused(str(refused)) from refused
-    except QueueFull as full:
-        raise StorageError(f"the report was not recorded: {full}", code="E506") from full
-    except (JournalError, TimeoutError) as trouble:
-        raise StorageError(f"the report was not recorded: {trouble or 'the disk did not answer in time'}; ask again") from trouble
     event = stored.event
     _log.info("report %s of %s is number %d", order.kind, order.business_date, event.seq)
     return Taken(event.id, event.time, event.type, event.data, stored.duplicate, stored.jobs)

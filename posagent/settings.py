@@ -78,6 +78,14 @@ class DeviceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenSettings:
+    """How signed member codes are verified: the issuer's public keys (Ed25519, 64 hexadecimal digits each) and this shop's scope ("": any)."""
+
+    public_keys: tuple[str, ...] = ()
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole file."""
 
@@ -91,6 +99,7 @@ class Settings:
     code_key: Path | None
     codes: tuple[Rule, ...]
     devices: tuple[DeviceSettings, ...]
+    tokens: TokenSettings
 
     def of(self, kind: Kind) -> tuple[DeviceSettings, ...]:
         """The devices of one kind, in the file's order."""
@@ -138,6 +147,7 @@ def _assemble(top: Table, registry: Registry, base: Path) -> Settings:
     members = top.table("members")
     members_file = members.text("file", None)
     code_key = members.text("code_key", None)
+    tokens = _tokens(members)
     members.finish()
     cloud = _cloud(top.table("cloud"), base) if "cloud" in top else None
     screen = _screen(top.table("screen"), base)
@@ -147,7 +157,7 @@ def _assemble(top: Table, registry: Registry, base: Path) -> Settings:
     top.finish()
     return Settings(
         register, base / directory, base / program_file, base / members_file if members_file else None,
-        cloud, screen, checkout, base / code_key if code_key else None, codes, devices,
+        cloud, screen, checkout, base / code_key if code_key else None, codes, devices, tokens,
     )  # fmt: skip
 
 
@@ -167,6 +177,14 @@ def _register(table: Table) -> RegisterSettings:
     )
     table.finish()
     return found
+
+
+def _tokens(table: Table) -> TokenSettings:
+    keys = table.texts("token_keys", ())
+    for key in keys:
+        if not re.fullmatch("[0-9a-fA-F]{64}", key):
+            table.complain("token_keys", f"holds '{key[:12]}…', which is no public key; the issuer's has 64 hexadecimal digits")
+    return TokenSettings(keys, table.text("token_scope", "", pattern="[0-9A-Za-z_-]{0,32}", wanted="at most 32 letters, digits, '-' or '_'"))
 
 
 def _cloud(table: Table, base: Path) -> CloudSettings:

