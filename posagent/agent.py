@@ -32,7 +32,7 @@ from offline_queue.journal import Journal
 from posagent import counter, service
 from posagent.board import Board, DeviceState, Reported
 from posagent.checkout import Card, Now, Rules
-from posagent.counter import Answered, CancelSlips, CodeSeen, Commit, Input, PrintJob, Reply, Scanned, Show, Tell, Ticked
+from posagent.counter_parts import Answered, CancelSlips, CodeSeen, Commit, Input, PrintJob, Reply, Scanned, Show, State, Tell, Ticked
 from posagent.device_loops import Alive, DisplayFeed, ScanRead
 from posagent.errors import PosagentError, StorageError
 from posagent.errors import Refused as CannotBeTaken
@@ -160,7 +160,7 @@ class Agent:
         self._asks = 0
         self._listeners: tuple[Callable[[], None], ...] = ()
         self._bug: BaseException | None = None
-        self.state = counter.State()
+        self.state = State()
 
     # ------------------------------------------------------------ from any thread
 

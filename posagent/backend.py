@@ -18,7 +18,7 @@ from offline_queue.sync import SyncState
 from posagent.agent import Agent, Ask, Typed
 from posagent.board import DeviceState
 from posagent.checkout import Basket, Now, sale_id_of
-from posagent.counter import Reply, SaleArrived, VoidAsked
+from posagent.counter_parts import Reply, SaleArrived, VoidAsked
 from posagent.day_report import Kind, Order
 from posagent.errors import PosagentError, Refused
 from posagent.events import Role

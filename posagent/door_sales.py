@@ -18,7 +18,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from posagent.agent import Ask, Say
 from posagent.checkout import Basket
-from posagent.counter import Reply, SaleArrived
+from posagent.counter_parts import Reply, SaleArrived
 from posagent.doors.escpos_text import Document, PaperReader
 from posagent.doors.profiles import PLAIN, Profile, read_profile
 from posagent.doors.receipt import Receipt, read_document

@@ -14,7 +14,7 @@ from typing import Any
 from offline_queue.errors import KeyConflict
 from offline_queue.events import Stored
 from posagent.checkout import Card, Now, Rules
-from posagent.counter import State
+from posagent.counter_parts import State
 from posagent.events import MEMBER_SEEN, Draft, draft
 from posagent.member_code import Member, Rule, parse_token
 from posagent.member_code.symbologies import normalise

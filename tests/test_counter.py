@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from offline_queue.wire import business_digest
 from posagent import events as ev
 from posagent.checkout import Basket, Card, Now, Rules
-from posagent.counter import (
+from posagent.counter import resume, step
+from posagent.counter_parts import (
     Answered,
     CancelSlips,
     Cleared,
@@ -29,8 +30,6 @@ from posagent.counter import (
     Tell,
     Ticked,
     VoidAsked,
-    resume,
-    step,
 )
 from posagent.events import Draft, Place
 from posagent.handout import Stationery

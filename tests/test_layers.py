@@ -10,7 +10,8 @@ ROOT = Path(__file__).parent.parent
 PURE_NAMES = tuple(
     f"posagent.{name}"
     for name in (
-        "loyalty", "counter", "checkout", "events", "handout", "page_events", "day_report", "member_code", "check_digits", "token_codes",
+        "loyalty", "counter", "counter_parts", "checkout",
+        "events", "handout", "page_events", "day_report", "member_code", "check_digits", "token_codes",
         "slips", "slip_texts", "strict", "messages",
     )
 )

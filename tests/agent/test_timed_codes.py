@@ -22,7 +22,8 @@ from offline_queue.journal import Journal
 from posagent import clock
 from posagent import events as ev
 from posagent.checkout import Basket, Card, Now, Rules
-from posagent.counter import Answered, Commit, Input, SaleArrived, Scanned, State, Tell, resume, step
+from posagent.counter import resume, step
+from posagent.counter_parts import Answered, Commit, Input, SaleArrived, Scanned, State, Tell
 from posagent.errors import StorageError
 from posagent.events import Draft, Place
 from posagent.loyalty.masking import mask_code
