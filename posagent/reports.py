@@ -18,7 +18,7 @@ from offline_queue.errors import KeyConflict
 from offline_queue.events import Event, Stored
 from offline_queue.reader import JournalReader
 from posagent.checkout import LANGUAGES, Now, Rules
-from posagent.counter import PrintJob
+from posagent.counter_parts import PrintJob
 from posagent.day_report import DayEvent, Drawn, Journal, Order, close_key, day_event, draw, remark, sections, totals_of
 from posagent.errors import Refused
 from posagent.events import DAY_CLOSED, Draft
