@@ -11,24 +11,24 @@ from posagent.errors import PosagentError
 
 # command -> (module, one line). A command that is not there yet is not listed.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "program": ("posagent.cli.program", "check, explain, try, show and replay the loyalty rules"),
-    "devices": ("posagent.cli.devices", "what is plugged in, who holds it, what to paste into the settings; learn, calibrate, probe"),
-    "demo": ("posagent.cli.demo", "the whole counter on virtual devices, to play with or as one scripted day"),
     "run": ("posagent.cli.run", "the agent, in the foreground, as systemd starts it"),
+    "demo": ("posagent.cli.demo", "the whole counter on virtual devices, to play with or as one scripted day"),
     "check-config": ("posagent.cli.check_config", "every problem of the settings and the program file, without touching a device"),
-    "cloud": ("posagent.cli.cloud", "the receiver: serve it, enrol registers, publish programs, prove its books"),
+    "devices": ("posagent.cli.devices", "what is plugged in, who holds it, what to paste into the settings; learn, calibrate, probe"),
+    "program": ("posagent.cli.program", "check, explain, try, show and replay the loyalty rules"),
     "scan": ("posagent.cli.scan", "decode pictures, explain a code, listen to the scanners"),
     "print": ("posagent.cli.print_", "draw a slip, print the test slip, list the slips that wait or are in doubt"),
     "receipt": ("posagent.cli.receipt", "what a receipt says: kind, total, number, tax split, and why"),
-    "report": ("posagent.cli.report", "点検 (x) and 精算 (z): the figures of a business date"),
     "queue": ("posagent.cli.queue", "the journal: what waits, what is parked or refused, check it, copy it"),
+    "report": ("posagent.cli.report", "点検 (x) and 精算 (z): the figures of a business date"),
+    "cloud": ("posagent.cli.cloud", "the receiver: serve it, enrol registers, publish programs, prove its books"),
 }
 
 EXIT_CODES = """\
 exit codes:
   0 ok   1 a problem was found   2 wrong usage   3 the agent is not running   4 warnings only (with --strict)
-  5 nothing happened in time   69 a device or the journal is unavailable   75 try again later (another agent runs, a port is taken)
-  77 permission is missing   78 the settings or the program file are wrong   130 stopped with Ctrl-C"""
+  5 nothing happened in time   69 a device or the journal is unavailable   70 an unknown exception (a bug)
+  75 try again later (another agent runs, a port is taken)   77 permission is missing   78 the settings or the program file are wrong   130 stopped with Ctrl-C"""
 
 
 class Group(Protocol):
