@@ -28,7 +28,8 @@ EXIT_CODES = """\
 exit codes:
   0 ok   1 a problem was found   2 wrong usage   3 the agent is not running   4 warnings only (with --strict)
   5 nothing happened in time   69 a device or the journal is unavailable   70 an unknown exception (a bug)
-  75 try again later (another agent runs, a port is taken)   77 permission is missing   78 the settings or the program file are wrong   130 stopped with Ctrl-C"""
+  75 try again later (another agent runs, a port is taken)   77 permission is missing
+  78 the settings or the program file are wrong   130 stopped with Ctrl-C"""
 
 
 class Group(Protocol):
