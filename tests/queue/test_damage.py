@@ -180,11 +180,14 @@ def test_a_vanished_wal_is_noticed_and_everything_is_sent_again(tmp_path: Path, 
     journal = Journal.open(tmp_path / "a", source=SOURCE, reserve_mb=0)
     journal.put([grant("a")]).result(60)
     journal.transact(lambda conn: conn.execute("UPDATE meta SET v = 0 WHERE k = 'clean'")).result(60)
+    stream = journal.reader().meta()["stream_id"]
     shutil.copytree(tmp_path / "a", tmp_path / "b")  # as a kill would leave it
     journal.close()
     (tmp_path / "b" / "queue.db-wal").unlink()
     survivor = Journal.open(tmp_path / "b", source=SOURCE, reserve_mb=0)
     assert any("-wal" in finding for finding in survivor.findings)
+    assert survivor.reader().meta()["stream_id"] != stream, "the receiver must not take new events for the ones that are gone"
+    assert [row["stream_id"] for row in survivor.reader().rows("SELECT stream_id FROM stream_history")] == [stream]
     survivor.close()
 
 
