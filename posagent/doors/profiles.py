@@ -26,7 +26,6 @@ class Profile:
     decimals: Literal[0, 2] = 0
     paid: Literal["shown", "always"] = "shown"
     most: int = 1_000_000
-    encoding: Literal["auto", "cp932", "utf-8"] = "auto"
 
 
 PLAIN = Profile()
@@ -47,7 +46,6 @@ def read_profile(text: str) -> tuple[Profile, list[Problem]]:
         decimals=2 if table.integer("decimals", 0, minimum=0, maximum=2) else 0,
         paid=table.text("paid", "shown", choices=("shown", "always")),
         most=table.integer("most", PLAIN.most, minimum=1, maximum=99_999_999),
-        encoding=table.text("encoding", "auto", choices=("auto", "cp932", "utf-8")),
     )
     table.finish()
     return profile, table.problems

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from posagent.doors.amounts import Line
 
 _RATE = re.compile(r"(?<![\d.])(10|8|5|0)(?:\.0)? ?%")
-_BASE = re.compile(r"対象|課税|税率\d|税込|税抜|taxable|net|base|gross|売上")
+_BASE = re.compile(r"対象|課税|税率\d|税込|税抜|taxable|net|base|gross|売上|小計|subtotal")
 _TAX = re.compile(r"税額|消費税|内税|外税|税等|^税$|うち税|tax|vat|gst")
 _UNTAXED = re.compile(r"非課税|不課税|免税|taxexempt|nontaxable|zerorated")
 

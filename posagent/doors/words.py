@@ -115,7 +115,7 @@ WEAK_NUMBERS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         r"(?:^|\s)#\s?(?P<no>[A-Za-z0-9]{0,4}-?\d[0-9A-Za-z-]{1,20})(?=\s|$)",
-        r"(?:^|\s)No[.:]?\s?(?P<no>\d[\d-]{2,20})(?=\s|$)",
+        r"(?:^|\s)No[.:]?\s?(?P<no>\d[\d-]{1,20})(?=\s|$)",
         r"(?<![A-Za-z])(?:注文番号|オーダー(?:番号|No)|受付番号|order\s?(?:no|number|id|#))[\s:.#]{0,4}(?P<no>[A-Za-z]{0,4}-?\d[\d-]{3,20})",
     )
 )
