@@ -57,7 +57,7 @@ class TimedCodes:
         judged = judge(
             token,
             now_s=int(now.at.timestamp()),
-            clock_ok=self._clock_ok(),
+            clock_ok=now.clock_ok and self._clock_ok(),
             seen=Seen(),  # the journal remembers
             scope=self._scope,
             verify=self._verify,

@@ -65,7 +65,7 @@ class Till:
         program, problems = read_program("schema = 1\n" + PROGRAM)
         assert not problems
         self.rules = Rules(Place("acme", "cafe", "0042", "R2"), program, Register("acme", "cafe", "0042", "R2", program="shop@1"), None, "C7")
-        self.synchronised, self.ms, self.full = True, 1_000_000, False
+        self.synchronised, self.ran_back, self.ms, self.full = True, False, 1_000_000, False
         self.told: list[str] = []
         self.open()
 
@@ -83,7 +83,8 @@ class Till:
         return self.journal.reader().events(0, 1000, types)
 
     def now(self) -> Now:
-        return Now(START + timedelta(milliseconds=self.ms - 1_000_000), self.ms, offline=True, entropy=b"e" * 32)
+        at = START + timedelta(milliseconds=self.ms - 1_000_000)
+        return Now(at, self.ms, offline=True, entropy=b"e" * 32, clock_ok=not self.ran_back)
 
     def wait(self, seconds: int) -> None:
         self.ms += seconds * 1000
@@ -310,6 +311,12 @@ def test_a_clock_that_nobody_vouches_for_flags_and_does_not_refuse(till: Till) -
     assert till.scan(window_code(START - timedelta(days=2))) == ""
     till.sale("n1")
     assert till.grants()[0].data["clock_unsure"] is True
+    assert till.events(ev.MEMBER_SEEN)[0].data["clock_unsure"] is True
+
+
+def test_a_clock_that_ran_back_behind_the_record_does_not_refuse_either(till: Till) -> None:
+    till.ran_back = True
+    assert till.scan(window_code(START + timedelta(hours=5))) == ""
     assert till.events(ev.MEMBER_SEEN)[0].data["clock_unsure"] is True
 
 
