@@ -11,7 +11,7 @@ PURE_NAMES = tuple(
     f"posagent.{name}"
     for name in (
         "loyalty", "counter", "counter_parts", "checkout",
-        "events", "handout", "page_events", "day_report", "member_code", "check_digits", "token_codes",
+        "doors", "events", "handout", "page_events", "day_report", "member_code", "check_digits", "token_codes",
         "slips", "slip_texts", "strict", "messages",
     )
 )
