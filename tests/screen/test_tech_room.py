@@ -21,9 +21,10 @@ from posagent.explained import explained, japanese
 from posagent.loyalty.model import Register
 from posagent.member_code import Rule, default_rules, explain
 from posagent.members import MemberDirectory
-from posagent.ports import Capabilities, PrinterStatus, Scan
+from posagent.ports import Capabilities, Outcome, PrinterStatus, Scan
 from posagent.print_lane import PrinterReport
-from posagent.slips import from_json
+from posagent.print_loop import Recorder
+from posagent.slips import QR, from_json
 from posagent.technician import Technician
 from posagent.workbench import Workbench
 
@@ -141,6 +142,15 @@ def test_a_test_slip_is_marked_recorded_and_queued_once(wired: Wired) -> None:
     assert [event.data["serial"] for event in recorded] == [job.serial]
     (listed,) = wired.device("slips")["printer"]["jobs"]
     assert (listed["state"], listed["sample"], listed["title"]) == ("QUEUED", True, "テスト印字")
+
+
+def test_the_codes_on_a_test_slip_are_nobodys_coupon(wired: Wired) -> None:
+    job = wired.lane.job(int(wired.room.test_device("slips", "wish-0001").body["job"]))
+    recorder = Recorder(wired.agent.rules.place, lambda: "none@0", lambda: False, wired.agent.trace)
+    (event,) = recorder.printed(job, Outcome("printed", "confirmed"))
+    assert event.type == "posagent.slip.printed.v1"
+    assert "code_hash" not in event.data
+    assert any(isinstance(line, QR) for line in from_json(job.document).lines)
 
 
 def test_a_wish_that_comes_again_after_its_slip_is_out_prints_nothing(wired: Wired) -> None:
