@@ -229,15 +229,17 @@ class ScreenBackend:
             return self._reader.rows(sql, values)
 
     def _shift_start(self) -> int:
-        """The number after which today's business date begins: business dates rise with the numbers, so halving finds it."""
-        today = self._agent.rules.day(datetime.now().astimezone())
+        """The number after which today's business date begins. Times rise with the numbers, so halving finds it; the events' own business
+        dates need not: yesterday's closing or a late void may be recorded today."""
+        rules = self._agent.rules
+        today = rules.day(datetime.now().astimezone())
         if self._shift[0] != today:
             low, high = 0, self.last_seq()
             while low < high:
                 middle = (low + high) // 2
                 with self._reading:
                     found = self._reader.events(middle, 1)
-                if found and found[0].data["business_date"] < today:
+                if found and rules.day(datetime.fromisoformat(found[0].time)) < today:
                     low = middle + 1
                 else:
                     high = middle

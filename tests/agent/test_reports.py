@@ -360,6 +360,17 @@ def test_a_wish_that_is_asked_again_after_a_restart_is_answered_with_its_first_r
     assert (again.body["replayed"], again.body["at"], again.body["last_seq"]) == (True, first.body["at"], first.body["last_seq"])
 
 
+def test_closing_yesterday_today_hides_nothing_of_today_on_the_page(register: Any) -> None:
+    register.start()
+    yesterday = (datetime.now().astimezone() - timedelta(days=1)).date().isoformat()
+    closing = register.till._post("/v1/reports", {"kind": "z", "role": "manager", "business_date": yesterday})
+    assert closing.body["business_date"] == yesterday
+    register.till.ring_up(500, receipt_no="1")
+    register.kill()
+    register.start()
+    assert register.till.status().body["shift_start_seq"] == 0
+
+
 def test_an_order_that_cannot_be_carried_out_is_refused_and_records_nothing(register: Any) -> None:
     register.start()
     refusals = [
