@@ -91,6 +91,7 @@ class Settings:
 
     register: RegisterSettings
     journal: Path
+    snapshots: Path | None
     program: Path
     members: Path | None
     cloud: CloudSettings | None
@@ -140,6 +141,7 @@ def _assemble(top: Table, registry: Registry, base: Path) -> Settings:
     register = _register(top.table("register", required=True))
     journal = top.table("journal")
     directory = journal.text("directory", "/var/lib/posagent")
+    snapshots = journal.text("snapshots", None)
     journal.finish()
     program = top.table("program")
     program_file = program.text("file", "/etc/posagent/program.toml")
@@ -156,7 +158,7 @@ def _assemble(top: Table, registry: Registry, base: Path) -> Settings:
     devices = _devices(top, registry, top.raw("code", []))
     top.finish()
     return Settings(
-        register, base / directory, base / program_file, base / members_file if members_file else None,
+        register, base / directory, base / snapshots if snapshots else None, base / program_file, base / members_file if members_file else None,
         cloud, screen, checkout, base / code_key if code_key else None, codes, devices, tokens,
     )  # fmt: skip
 

@@ -63,7 +63,8 @@ def open_journal(settings: Settings) -> Journal:
     """The journal of this register. Raises AlreadyRunning and StorageError."""
     place = settings.register
     with journal_trouble():
-        return Journal.open(settings.journal, source=f"/t/{place.company}/s/{place.store}/r/{place.register}")
+        source = f"/t/{place.company}/s/{place.store}/r/{place.register}"
+        return Journal.open(settings.journal, source=source, snapshots=settings.snapshots)
 
 
 def start_agent(settings: Settings, registry: Registry) -> Agent:
