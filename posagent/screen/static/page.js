@@ -19,6 +19,7 @@ let shown = { kind: "idle" };
 let lastSlip = null;
 let confirmed = "";
 let sending = false;
+let again = false; // Enter was pressed while an answer was awaited
 let rest;
 
 // ---------------------------------------------------------------- what the agent tells
@@ -166,7 +167,11 @@ function group() {
 async function submit(event) {
   event.preventDefault();
   const text = plain(byId("amount").value);
-  if (sending || !text) return;
+  if (!text) return;
+  if (sending) {
+    again = true;
+    return;
+  }
   if (/^\d+$/.test(text) && text.length <= LONGEST_AMOUNT) {
     const total = Number(text);
     if (!total) return note(t("not_a_number"), true);
@@ -190,6 +195,9 @@ async function sendSale(sale) {
 
 // True when there is an answer, good or bad; without one the sale is kept for the next try.
 async function send(path, body, key) {
+  const field = byId("amount");
+  const typed = field.value;
+  field.value = ""; // what is typed while the answer is awaited is the next entry
   sending = true;
   byId("entry").classList.add("sending");
   note(t("sending"));
@@ -197,14 +205,19 @@ async function send(path, body, key) {
   sending = false;
   byId("entry").classList.remove("sending");
   confirmed = "";
-  if (result.ok || result.problem?.status < 500) byId("amount").value = "";
+  const answered = result.ok || (result.problem !== null && result.problem.status < 500);
+  if (!answered && !field.value) field.value = typed;
   note(result.ok && path === "/v1/scans" ? t("sent_code") : "");
   if (!result.ok) {
     const problem = result.problem ?? sales.LOST;
     stage({ kind: "trouble", fact: { message: problem } }, "bad");
   }
-  byId("amount").focus();
-  return result.ok || (result.problem !== null && result.problem.status < 500);
+  field.focus();
+  if (again) {
+    again = false;
+    byId("entry").requestSubmit();
+  }
+  return answered;
 }
 
 function resendKept() {
