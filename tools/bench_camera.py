@@ -185,10 +185,10 @@ def measure(seeds: int = 1) -> list[dict[str, Any]]:
         how = f"{ours.pictures} drawn phone screens of {lines} lines, 17 conditions, 4 carriers, seeds from 100; two frames, no deadline"
         goal = {480: 87, 720: 92}.get(lines)
         rows += [
-            _row(f"camera reads {lines}", _percent(ours.reads, ours.pictures), "%", goal, "more", f"{how}; {ours.detail}"),
-            _row(f"camera reads {lines}, zxing-cpp defaults", _percent(peer.reads, peer.pictures), "%", None, "more", f"{how}; {peer.detail}"),
-            _row(f"camera false reads {lines}", ours.false, "pictures", None, "less", f"{how}; without a rule; zxing-cpp {peer.false}"),
-            _row(f"camera time {lines}", round(ours.cpu_ms, 1), "CPU ms", None, "less", f"mean of {how}; zxing-cpp {peer.cpu_ms:.1f}"),
+            _row(f"camera reads {lines}", _percent(ours.reads, ours.pictures), "%", goal, "higher", f"{how}; {ours.detail}"),
+            _row(f"camera reads {lines}, zxing-cpp defaults", _percent(peer.reads, peer.pictures), "%", None, "higher", f"{how}; {peer.detail}"),
+            _row(f"camera false reads {lines}", ours.false, "pictures", None, "lower", f"{how}; without a rule; zxing-cpp {peer.false}"),
+            _row(f"camera time {lines}", round(ours.cpu_ms, 1), "CPU ms", None, "lower", f"mean of {how}; zxing-cpp {peer.cpu_ms:.1f}"),
         ]
     return [*rows, *_bursts(20 * seeds), *_empty(100 * seeds), *_sequences(seeds), _gate()]
 
@@ -237,8 +237,8 @@ def _bursts(bursts: int) -> list[dict[str, Any]]:
             wrong += any(scan.text != shown[0].text for scan in taken)
     how = f"{bursts * len(CARRIERS)} bursts of three bad frames (blur to 2.2 px, motion to 9 px, gain from 0.2), the demonstration shop's rules"
     return [
-        _row("camera wrong members in bursts", wrong, "bursts", 0, "less", how),
-        _row("camera right members in bursts", _percent(right, bursts * len(CARRIERS)), "%", None, "more", how),
+        _row("camera wrong members in bursts", wrong, "bursts", 0, "lower", how),
+        _row("camera right members in bursts", _percent(right, bursts * len(CARRIERS)), "%", None, "higher", how),
     ]
 
 
@@ -253,8 +253,8 @@ def _empty(frames: int) -> list[dict[str, Any]]:
         accepted += any(not isinstance(classify(symbol.text, symbol.aim, rules), Refused) for symbol in symbols)
     how = f"{frames} frames of noise, clouds, random bars and letters, 1280 x 720"
     return [
-        _row("camera codes accepted where none is", accepted, "frames", 0, "less", how),
-        _row("camera time without a code", round(float(np.median(cpu)), 1), "CPU ms", 33, "less", f"median of {how}"),
+        _row("camera codes accepted where none is", accepted, "frames", 0, "lower", how),
+        _row("camera time without a code", round(float(np.median(cpu)), 1), "CPU ms", 33, "lower", f"median of {how}"),
     ]
 
 
@@ -271,9 +271,9 @@ def _sequences(seeds: int) -> list[dict[str, Any]]:
     how = f"{count} drawn sequences of 40 frames at 30 a second, at rest from frame 12; frames that come during a reading are dropped"
     median, p90 = (int(np.percentile(after_rest, share)) if after_rest else None for share in (50, 90))
     return [
-        _row("camera sequences scanned", _percent(len(after_rest), count), "%", 100, "more", how),
-        _row("camera frames to the scan, median", median, "frames after rest", 1, "less", how),
-        _row("camera frames to the scan, p90", p90, "frames after rest", 2, "less", how),
+        _row("camera sequences scanned", _percent(len(after_rest), count), "%", 100, "higher", how),
+        _row("camera frames to the scan, median", median, "frames after rest", 1, "lower", how),
+        _row("camera frames to the scan, p90", p90, "frames after rest", 2, "lower", how),
     ]
 
 
@@ -298,7 +298,7 @@ def _gate() -> dict[str, Any]:
     for number in range(1000):
         gate.opens(luma, number)
     cpu_us = round((time.process_time() - before) * 1e3, 1)
-    return _row("camera gate", cpu_us, "CPU us a frame", None, "less", "1000 looks at a still frame of 1280 x 720")
+    return _row("camera gate", cpu_us, "CPU us a frame", None, "lower", "1000 looks at a still frame of 1280 x 720")
 
 
 def main(words: list[str]) -> int:

@@ -85,7 +85,7 @@ def _answer_times_us(links: dict[str, socket.socket], before: bytes) -> dict[str
 
 
 def _row(name: str, value: float, unit: str, goal: float | None, how: str) -> dict[str, Any]:
-    return {"name": name, "value": round(value, 3), "unit": unit, "goal": goal, "better": "less", "how": how}
+    return {"name": name, "value": round(value, 3), "unit": unit, "goal": goal, "better": "lower", "how": how}
 
 
 def measure() -> list[dict[str, Any]]:
