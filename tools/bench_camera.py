@@ -186,7 +186,7 @@ def measure(seeds: int = 1) -> list[dict[str, Any]]:
         goal = {480: 87, 720: 92}.get(lines)
         rows += [
             _row(f"camera reads {lines}", _percent(ours.reads, ours.pictures), "%", goal, "higher", f"{how}; {ours.detail}"),
-            _row(f"camera reads {lines}, zxing-cpp defaults", _percent(peer.reads, peer.pictures), "%", None, "higher", f"{how}; {peer.detail}"),
+            _row(f"camera reads {lines}, zxing-cpp", _percent(peer.reads, peer.pictures), "%", None, "higher", f"{how}; {peer.detail}"),
             _row(f"camera false reads {lines}", ours.false, "pictures", None, "lower", f"{how}; without a rule; zxing-cpp {peer.false}"),
             _row(f"camera time {lines}", round(ours.cpu_ms, 1), "CPU ms", None, "lower", f"mean of {how}; zxing-cpp {peer.cpu_ms:.1f}"),
         ]

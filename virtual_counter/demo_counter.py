@@ -40,6 +40,12 @@ MEMBERS = {  # token -> number, as head office knows them
     "ueda": "4012345678901239",
     "endo": "5012345678901236",
 }
+WEDGE = """
+[[scanner]]
+name = "keyboard-scanner"
+driver = "wedge"
+device = "usb:0c2e:0b81"
+"""
 RESTART_S = 0.5
 START_S = 20.0
 
@@ -61,6 +67,7 @@ class Counter:
         self.camera = Camera(directory / "camera")
         self.display = LineDisplay(directory / "display", Screen(kanji=True))
         self.wedge_missing = WedgeScanner.available()
+        self.wedge: WedgeScanner | None = None
         self._receiver = EmbeddedReceiver(ReceiverSettings(signed=True))
         self._receiver_port = 0
         self.cloud_up = False
@@ -81,6 +88,8 @@ class Counter:
         self.directory.mkdir(parents=True, exist_ok=True)
         (self.directory / "cloud").mkdir(exist_ok=True)
         self._printer_server = serve_tcp(self.printer)
+        if not self.wedge_missing:
+            self.wedge = WedgeScanner()
         self.cloud(up=True)
         self._enrol()
         (self.directory / "program.toml").write_bytes((STATIC / PER_AMOUNT).read_bytes())
@@ -103,6 +112,8 @@ class Counter:
         if self._keeper is not None:
             self._keeper.join(12)
         self.scanner.close()
+        if self.wedge is not None:
+            self.wedge.close()
         self.display.close()
         if self._printer_server is not None:
             self._printer_server.stop()
@@ -196,6 +207,8 @@ class Counter:
 
     def _settings(self) -> str:
         template = (STATIC / "posagent.toml").read_text("utf-8")
+        if self.wedge is not None:
+            template += WEDGE
         return Template(template).substitute(
             language=self._language,
             receiver=self.receiver_url.rstrip("/"),

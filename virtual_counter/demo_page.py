@@ -187,7 +187,10 @@ def do(counter: Counter, asked: dict[str, Any]) -> dict[str, Any]:
 
 def _scan(counter: Counter, asked: dict[str, Any]) -> None:
     _, aim, text = CARDS[asked["card"]]
-    counter.scanner.scan(text, aim=aim)
+    if asked.get("wedge") and counter.wedge is not None:
+        counter.wedge.scan(text)
+    else:
+        counter.scanner.scan(text, aim=aim)
 
 
 def _camera(counter: Counter, asked: dict[str, Any]) -> None:

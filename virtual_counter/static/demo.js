@@ -1,10 +1,10 @@
 // Owns the demo page's hands and eyes: it asks the counter for its state once a second and sends what is clicked.
 const words = {
-  ja: { scanner: "スキャナーに", camera: "カメラに", agent: "エージェント", killed: "強制終了しました。自動で再起動します。", nobody: "エージェントが応答しません",
+  ja: { scanner: "スキャナーに", wedge: "キーボード型に", camera: "カメラに", agent: "エージェント", killed: "強制終了しました。自動で再起動します。", nobody: "エージェントが応答しません",
     promised: "伝えたこと", arrived: "届いたこと", grants: "件", points: "ポイント", slips: "枚", cut: "回線断", agree: "すべて一致", busy: "送信・印刷中",
     online: "オンライン", offline: "オフライン", paper_end: "紙切れ", paper_near_end: "紙残少", cover_open: "カバー開", cutter_error: "カッター異常", off: "電源断",
     unfinished: "印字途中", void: "無効", starts: "起動回数", pending: "未送信", unplugged: "スキャナーは抜けています", other: "English" },
-  en: { scanner: "to the scanner", camera: "to the camera", agent: "agent", killed: "Killed. It starts again by itself.", nobody: "The agent does not answer",
+  en: { scanner: "to the scanner", wedge: "to the keyboard scanner", camera: "to the camera", agent: "agent", killed: "Killed. It starts again by itself.", nobody: "The agent does not answer",
     promised: "told", arrived: "arrived", grants: "grants", points: "points", slips: "slips", cut: "line cut", agree: "all agree", busy: "on its way",
     online: "online", offline: "offline", paper_end: "paper out", paper_near_end: "paper low", cover_open: "cover open", cutter_error: "cutter", off: "power off",
     unfinished: "unfinished", void: "void", starts: "starts", pending: "unsent", unplugged: "the scanner is unplugged", other: "日本語" },
@@ -17,6 +17,7 @@ const RESULTS = {
 const $ = (id) => document.getElementById(id);
 let lang = "ja";
 let receipt = 1;
+let wedge = false; // a keyboard-wedge scanner, where the kernel offers uinput
 
 function speak() {
   document.documentElement.lang = lang;
@@ -40,7 +41,7 @@ function drawCards() {
     picture.src = `/cards/${phone ? "phone" : "plastic"}/${id}.png`;
     picture.alt = name;
     const caption = document.createElement("figcaption");
-    caption.append(name, button(words[lang].scanner, { what: "scan", card: id }), button(words[lang].camera, { what: "camera", card: id, kind: phone ? "phone" : "plastic" }));
+    caption.append(name, button(words[lang].scanner, { what: "scan", card: id }), ...(wedge ? [button(words[lang].wedge, { what: "scan", card: id, wedge: true })] : []), button(words[lang].camera, { what: "camera", card: id, kind: phone ? "phone" : "plastic" }));
     figure.append(picture, caption);
     return figure;
   }));
@@ -84,6 +85,10 @@ function drawReckoning({ promised, arrived, cloud }) {
 async function look() {
   const state = await (await fetch("/state")).json();
   const w = words[lang];
+  if (wedge !== !state.wedge) {
+    wedge = !state.wedge;
+    drawCards();
+  }
   if (!$("cashier").src) $("cashier").src = state.cashier;
   $("office").href = state.office;
   [$("upper").textContent, $("lower").textContent] = state.display;
