@@ -16,16 +16,23 @@ def judged(seeds: range, folder: Path) -> list[Verdict]:
         return list(pool.map(lambda seed: run_schedule(seed, folder / str(seed)), seeds))
 
 
-def check(verdicts: list[Verdict]) -> None:
-    wrong = [verdict for verdict in verdicts if verdict.wrong]
-    for _verdict in wrong:
-        pass  # fmt: skip
-    assert not wrong, f"{len(wrong)} of {len(verdicts)} schedules: seeds {[verdict.seed for verdict in wrong]}"
+def check(verdicts: list[Verdict], folder: Path) -> None:
+    """What is lost, doubled or falsely confirmed is wrong at once. A schedule that was only late or unfinished, ten at a time on a busy
+    machine, is played again alone: what a driver does wrong it does again."""
+    wrong = []
+    for verdict in verdicts:
+        if verdict.wrong and not (verdict.lost or verdict.doubled or verdict.false_confirmations):
+            again = run_schedule(verdict.seed, folder / f"{verdict.seed}-alone")
+            wrong += [again] if again.wrong else []
+        elif verdict.wrong:
+            wrong.append(verdict)
+    told = [(one.seed, one.faults, one.lost, one.doubled, one.false_confirmations, one.late_calls, one.unfinished) for one in wrong]
+    assert not told, f"{len(told)} of {len(verdicts)} schedules: {told}"
 
 
 def test_two_hundred_schedules_of_faults_lose_nothing_and_double_nothing_unmarked(tmp_path):
     verdicts = judged(range(200), tmp_path)
-    check(verdicts)
+    check(verdicts, tmp_path)
     assert any(verdict.copies for verdict in verdicts), "no fault ever led to a marked copy: the faults do not bite"
     assert all(verdict.asked == 0 for verdict in verdicts), "with reprint_marked nobody is asked"
 
@@ -33,4 +40,4 @@ def test_two_hundred_schedules_of_faults_lose_nothing_and_double_nothing_unmarke
 @pytest.mark.slow
 def test_ten_thousand_schedules_of_faults_lose_nothing_and_double_nothing_unmarked(tmp_path):
     for start in range(10_000, 20_000, 500):
-        check(judged(range(start, start + 500), tmp_path))
+        check(judged(range(start, start + 500), tmp_path), tmp_path)
