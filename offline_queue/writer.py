@@ -38,6 +38,7 @@ _log = logging.getLogger(__name__)
 
 GROUP: Final = 512
 QUIET_NS = 2_000_000_000
+_LANE_ROW_BYTES: Final = 1024  # a row that a lane changes, where the growth of the log is estimated: a large import must not outgrow it
 CHECKED_BYTES: Final = 64 << 20  # a file up to this size is checked before it is used again
 
 
@@ -242,9 +243,10 @@ class Writer:
             for request in group:
                 try:
                     if isinstance(request, _Work):
+                        before = conn.total_changes
                         results.append(self._savepoint(request.work))
                         head = read_head(conn)
-                        size += 1024
+                        size += _LANE_ROW_BYTES * (1 + conn.total_changes - before)
                     elif full:
                         results.append(self._full())
                     else:

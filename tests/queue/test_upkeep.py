@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from offline_queue.database import free_reserve, pragma
 from offline_queue.errors import CloudBusy
 from offline_queue.events import NewEvent
 from offline_queue.journal import Journal
+from offline_queue.ledger import append, read_head
 from offline_queue.rotate import rotate
 from offline_queue.schema import set_meta
 from offline_queue.sync import Credentials, SyncLane
@@ -139,6 +141,17 @@ def test_a_long_backlog_is_moved_into_the_file_while_sales_go_on(journal: Journa
     journal.transact(lambda _conn: None).result(60)
     assert journal.path.with_name("queue.db-wal").stat().st_size <= wal * 2
     assert int(journal.transact(lambda conn: pragma(conn, "page_count")).result(60)) * 1024 <= journal.path.stat().st_size + 8 * wal
+
+
+def test_an_import_by_a_lane_does_not_outgrow_the_log(journal: Journal, grant: Grant) -> None:
+    def bring_in(conn: sqlite3.Connection, first: int) -> None:
+        append(conn, read_head(conn), journal.prepare([grant(f"import/{first}/{step}") for step in range(2000)]))
+
+    sizes = []
+    for first in range(10):
+        journal.transact(partial(bring_in, first=first)).result(60)
+        sizes.append(journal.path.with_name("queue.db-wal").stat().st_size)
+    assert max(sizes[5:]) <= max(sizes[:5]) + (1 << 20), "the log of an endless import must be taken up on the way"
 
 
 def test_health_says_what_a_technician_must_know(journal: Journal, grant: Grant) -> None:
