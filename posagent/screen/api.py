@@ -27,7 +27,7 @@ _MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-_PAGES = {"/": "index.html", "/tech": "tech.html"}
+_PAGES = {"/": "index.html", "/tech": "tech.html", "/customer": "customer.html"}
 
 
 class Api:
@@ -37,8 +37,7 @@ class Api:
         self._backend, self._calls, self._recent = backend, calls, recent
         self._files = {path.name: path.read_bytes() for path in STATIC.iterdir() if path.suffix in _MEDIA_TYPES}
         routes: list[BaseRoute] = [
-            Route("/", self._page),
-            Route("/tech", self._page),
+            *(Route(path, self._page) for path in _PAGES),
             Route("/static/{name}", self._file),
             Route("/livez", self._alive),
             Route("/readyz", self._ready),

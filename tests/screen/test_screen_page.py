@@ -625,6 +625,9 @@ def test_the_focus_goes_round_in_the_order_of_reading(counter: Any, server: Any,
 
 def test_the_page_is_small_and_holds_nothing_personal(server: Any, open_page: Any) -> None:
     static = Path(__file__).parents[2] / "posagent" / "screen" / "static"
-    assert sum(path.stat().st_size for path in static.iterdir()) <= 91_000
     page = open_page(server)
+    names = "performance.getEntriesByType('resource').map(one => new URL(one.name).pathname.split('/').pop())"
+    loaded = {"index.html", *page.evaluate(names)}
+    assert len(loaded) > 10
+    assert sum(path.stat().st_size for path in static.iterdir() if path.name in loaded) <= 75_000
     assert json.loads(page.evaluate("JSON.stringify(Object.keys({...localStorage, ...sessionStorage}))")) == []
