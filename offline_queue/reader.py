@@ -12,6 +12,7 @@ from offline_queue.database import connect_read_only, opening_error
 from offline_queue.errors import WireError
 from offline_queue.events import Event, Pending, from_row
 from offline_queue.ledger import find, read_head
+from offline_queue.listing import UNDECIDED, listed
 from offline_queue.schema import meta, meta_int
 
 
@@ -78,6 +79,10 @@ class JournalReader:
         with contextlib.suppress(WireError):  # a damaged row still counts
             oldest = next((from_row(row).time for row in self.lines(acked, 1)), None)
         return Pending(max(0, head.seq - acked), oldest)
+
+    def undecided(self, limit: int) -> list[dict[str, Any]]:
+        """Events that need a person: parked, refused or in conflict, and nobody has decided yet; the newest first, see `listing.listed`."""
+        return [listed(row) for row in self.rows(UNDECIDED, (limit,))]
 
     def meta(self) -> dict[str, int | str | bytes]:
         """The journal's own small facts (stream_id, acked_seq, boot_id …)."""

@@ -11,18 +11,14 @@ from typing import TYPE_CHECKING, Any
 from offline_queue.database import DATABASE, connect_read_only, opening_error, pragma, quick_check
 from offline_queue.errors import JournalError, JournalForeign, JournalNewer, NoSuchEntry
 from offline_queue.ledger import read_head
+from offline_queue.listing import BY_KEY, EXCEPTIONS, NEWEST, ONE, PENDING, listed
 from offline_queue.schema import APPLICATION_ID, VERSION, meta, meta_int, meta_text
 from offline_queue.verify import floor_start, verify
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-_ROWS = """
-SELECT e.seq, e.idem AS idemkey, e.body, coalesce(p.reason, v.problem, '') AS problem, p.attempts, v.of_stream, v.of_seq,
-  CASE WHEN p.state IS NOT NULL THEN upper(p.state) WHEN v.resolved IS NOT NULL THEN 'DROPPED'
-       WHEN v.status IS NOT NULL THEN upper(v.status)
-       WHEN e.seq <= (SELECT v FROM meta WHERE k = 'acked_seq') THEN 'ACKED' ELSE 'PENDING' END AS state
-FROM ev e LEFT JOIN parked p ON p.seq = e.seq LEFT JOIN verdict v ON v.seq = e.seq"""
+_LISTS = {"exceptions": EXCEPTIONS, "pending": PENDING, "all": NEWEST}
 
 
 class Report:
@@ -82,21 +78,16 @@ class Report:
 
     def rows(self, which: str, limit: int) -> list[dict[str, Any]]:
         """Events without their bodies: ``exceptions`` (parked, refused, duplicate), ``pending``, or ``all`` (the newest)."""
-        where = {
-            "exceptions": "WHERE e.seq IN (SELECT seq FROM parked UNION SELECT seq FROM verdict) ORDER BY e.seq DESC",
-            "pending": "WHERE e.seq > (SELECT v FROM meta WHERE k = 'acked_seq') ORDER BY e.seq",
-            "all": "ORDER BY e.seq DESC",
-        }[which]
-        return [_listed(row) for row in self._db.query(f"{_ROWS} {where} LIMIT ?", [limit])]
+        return [listed(row) for row in self._db.query(_LISTS[which], [limit])]
 
     def event(self, which: str) -> dict[str, Any]:
         """One event with its body, by number or business key. Raises NoSuchEntry."""
-        row = self._row(f"{_ROWS} WHERE e.seq = ?", int(which)) if which.isdecimal() else None
-        row = row or self._row(f"{_ROWS} WHERE e.idem = ?", which)
+        row = self._row(ONE, int(which)) if which.isdecimal() else None
+        row = row or self._row(BY_KEY, which)
         if row is None:
             raise NoSuchEntry(f"there is no event with number or key {which!r} in {self.path}")
         body = row["body"]
-        return {**_listed(row), "event": json.loads(body)}
+        return {**listed(row), "event": json.loads(body)}
 
     def verify(self) -> list[str]:
         """Everything that does not hold: SQLite's structure, then the chain over all that is retained. Empty: all is well."""
@@ -115,9 +106,3 @@ class Report:
 
     def _row(self, sql: str, *values: Any) -> Any:
         return next(iter(self._db.query(sql, list(values))), None)
-
-
-def _listed(row: dict[str, Any]) -> dict[str, Any]:
-    body = json.loads(row.pop("body"))
-    shown = {key: value for key, value in row.items() if value not in (None, "", 0) or key == "seq"}
-    return {**shown, "type": body.get("type", "?"), "time": body.get("time", "?"), "id": body.get("id", "?")}

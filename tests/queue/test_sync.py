@@ -133,8 +133,10 @@ def test_one_poisonous_event_is_parked_after_an_hour_of_tries_and_the_rest_goes_
     stream = next(iter(model.streams.values()))
     assert (stream.acked, stream.status[36], stream.bodies[36]) == (100, "withheld", None)
     assert any("event 37" in note for note in journal.health().notes)
+    assert [(row["seq"], row["state"], row["idemkey"]) for row in journal.reader().undecided(10)] == [(37, "PARKED", "k37")]
     model.refuse = lambda _body: None
     retry(journal, 37, "suzuki")
+    assert journal.reader().undecided(10) == []
     _drain(lane)
     assert model.grants["k37"] == 37
     assert journal.reader().rows("SELECT * FROM verdict") == []
