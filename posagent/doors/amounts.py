@@ -26,8 +26,16 @@ _BOXES = re.compile(r"[\u2500-\u257f\u2581-\u258f\x00-\x1f\x7f-\x9f\u200b-\u200f
 _CJK = "\u3005-\u3007\u3041-\u30ff\u3400-\u9fff"
 _SPACED = re.compile(rf"(?<![{_CJK}])[{_CJK}](?: +[{_CJK}](?![{_CJK}]))+")
 _SPACED_LATIN = re.compile(r"(?<![A-Za-z])[A-Za-z](?: [A-Za-z](?![A-Za-z])){2,}")
+_DOT_THOUSANDS = re.compile(r"(?<=¥)\d{1,3}(?:[.']\d{3}){1,2}(?![\d.,])|(?<![\d.,])\d{1,3}(?:[.']\d{3}){1,2}(?= ?円)")
+"""Yen have no fractions: ¥15.000 is fifteen thousand."""
+_TORN = re.compile(r"\d[,.'?\ufffd▒▓░█]$|[?\ufffd▒▓░█]$")
+_TORN_OFF = re.compile(r"[,.']?\d|[?\ufffd▒▓░█万億千]")
+"""A number of which not every digit was readable is no amount."""
 _COMMA = re.compile(r"(?<=\d) ?, ?(?=\d{3}(?!\d))")
 _OCR_GAP = re.compile(r"(?<![\d.,])(\d{1,3}) (0\d\d)(?![\d,.])|(?<=¥)(\d{1,3}) (\d{3})(?![\d,.])")
+_SPREAD = re.compile(r"(?<![\d.,])\d(?: [\d,]){2,}(?![\d.])")
+"""Digits spread out one by one, as in double width: ¥ 1 , 8 7 0"""
+_GUARD = re.compile(r"(?<=¥)[*#]{1,12}(?=\d)")  # ¥**12,800: nothing can be written before it
 _SIGN_GAP = re.compile(r"(?<=¥) +(?=[-\d])|(?<=-) +(?=[¥\d])")
 # At most this long by construction: every quantifier is bounded, so a line of any characters is read in linear time.
 _MONEY = re.compile(
@@ -39,6 +47,14 @@ _NOT_AFTER = re.compile(r"(?:[0-9A-Za-z#@/]|[0-9A-Za-z][:.\-]|No ?|№ ?|番号:
 _NOT_BEFORE = re.compile(
     r"-?\d| ?(?:%|パーセント|ポイント|P\b|pt|point|[×xX*@:/] ?\d|[年月日時分秒台番号階回目歳]|[A-Za-z]{1,3}\d)", re.IGNORECASE
 )
+_ENGLISH = r"(?:grand ?|sub-?)?total(?: amount)?|amount|cash|change|tax|(?:cash )?tendered|received|credit(?: card)?|card|discount"
+_TAX_ONLY = r"(?!(?:税込み?|税抜き?|内税|込)[ )]*$)"
+_TRANSLATED = re.compile(
+    rf"(?P<before>[^A-Za-z]*[{_CJK}])[ /(]*(?:{_ENGLISH})[ )]*|(?:{_ENGLISH})[ /(]*(?P<after>{_TAX_ONLY}[{_CJK}][^A-Za-z]*?)[ )]*", re.IGNORECASE
+)
+"""合計/TOTAL: one label in two languages."""
+_IN_A_SENTENCE = re.compile(r" ?(?:で(?!す)|以上|以下|未満|毎|ごと|につき|まで|から|お?引き?|オフ|off\b|相当|分)", re.IGNORECASE)
+"""500円以上, 100円引: a sentence about money, no amount of this receipt."""
 QUANTITY = re.compile(r"\(?\d{1,4} ?(?:点|テン|個|品|枚|本|名様?|人様?|コ(?![ァ-ヶ])|ケ|件|items?|pcs?|qty|units?)\)?", re.IGNORECASE)
 
 
@@ -80,9 +96,16 @@ def spelled(raw: str) -> str:
     line = " ".join(_LEADERS.sub(" ", _BOXES.sub(" ", line)).split())
     line = _SPACED.sub(lambda found: found[0].replace(" ", ""), line)
     line = _SPACED_LATIN.sub(lambda found: found[0].replace(" ", ""), line)
-    line = _SIGN_GAP.sub("", _COMMA.sub(",", line))
+    line = _SPREAD.sub(_together, line)
+    line = _DOT_THOUSANDS.sub(lambda found: re.sub("[.']", ",", found[0]), line)
+    line = _SIGN_GAP.sub("", _GUARD.sub("", _COMMA.sub(",", line)))
     line = _OCR_GAP.sub(lambda found: f"{found[1] or found[3]},{found[2] or found[4]}", line)
     return in_kanji(line)
+
+
+def _together(found: re.Match[str]) -> str:
+    """1 , 8 7 0 is one number where a comma or ¥ says so; 1 2 3 are three columns."""
+    return found[0].replace(" ", "") if "," in found[0] or found.string[: found.start()].rstrip().endswith("¥") else found[0]
 
 
 def squeeze(text: str) -> str:
@@ -100,6 +123,10 @@ def amounts_of(line: str) -> tuple[Amount, ...]:
         marked = bool(money["mark"] or (money["end"] or "").strip(" .,-"))
         before, after = line[: money.start()], line[money.end() :]
         if not marked and (_NOT_AFTER.search(before) or _NOT_BEFORE.match(after)):
+            continue
+        if _TORN.search(before) or _TORN_OFF.match(after):
+            continue
+        if marked and _IN_A_SENTENCE.match(after):
             continue
         if QUANTITY.match(line, money.start("digits")) and not marked:
             continue
@@ -121,7 +148,12 @@ def amounts_of(line: str) -> tuple[Amount, ...]:
     return tuple(found)
 
 
+_WHEN = re.compile(r"(?<!\d)(?:\d{2,4}[/.\-年]\d{1,2}[/.\-月]\d{1,2}日?(?: ?\(.\))?|\d{1,2}:\d{2}(?::\d{2})?)(?!\d)")
+
+
 def _label(text: str) -> str:
     """What names the amount: the words after a quantity, or those before it where nothing follows it."""
-    parts = [part.strip(" /:()") for part in QUANTITY.split(text)]
-    return next((part for part in reversed(parts) if part), "")
+    parts = [part.strip(" /:()") for part in QUANTITY.split(_WHEN.sub(" ", text))]
+    label = next((part for part in reversed(parts) if part), "")
+    both = _TRANSLATED.fullmatch(label)
+    return (both["before"] or both["after"]) if both else label

@@ -76,12 +76,7 @@ def read_text(text: str, profile: Profile = PLAIN) -> Receipt:
     steps = [number_why] if number_why else []
     refund = _refund(titles, lines)
     if isinstance(found, NoTotal):
-        if refund and (amount := _refunded(lines)):
-            why_amount = "the amount stands beside the refund's own word"
-            return Receipt("refund", -abs(amount), number, paid=True, confidence="medium", why=(refund, why_amount))
-        if refund:
-            return Receipt("refund", None, number, why=(refund, found.why))
-        return Receipt("unknown", None, number, why=(found.why,), ask=found.ask)
+        return _without_total(lines, titles, found, refund, number)
     if refund or found.value < 0:
         return Receipt(
             "refund", -abs(found.value), number, paid=True, confidence=found.confidence, why=(refund or "the total is negative", *found.why)
@@ -97,6 +92,18 @@ def read_text(text: str, profile: Profile = PLAIN) -> Receipt:
     split, split_why = find_tax_split(lines, found.value)
     paid = profile.paid == "always" or _is_paid(lines, titles)
     return Receipt("sale", found.value, number, split, paid, found.confidence, (*found.why, *steps, *split_why))
+
+
+def _without_total(lines: tuple[Line, ...], titles: list[Line], found: NoTotal, refund: str, number: str | None) -> Receipt:
+    if refund and (amount := _refunded(lines)):
+        why_amount = "the amount stands beside the refund's own word"
+        return Receipt("refund", -abs(amount), number, paid=True, confidence="medium", why=(refund, why_amount))
+    if refund:
+        return Receipt("refund", None, number, why=(refund, found.why))
+    order = next((line for line in titles if w.WEAK_ORDER.search(line.squeezed)), None)
+    if order and not found.ask:
+        return Receipt("order", None, number, why=(f"an order: {_shown(order)}, and no total",))
+    return Receipt("unknown", None, number, why=(found.why,), ask=found.ask)
 
 
 def _is_paid(lines: tuple[Line, ...], titles: list[Line]) -> bool:
@@ -136,6 +143,10 @@ def _not_a_sale(lines: tuple[Line, ...], titles: list[Line], found: Total | NoTo
             return kind, f"{why}: {_shown(line)}"
         if kind == "report" and (why_report := _report_by_numbers(lines, titles)):
             return kind, why_report
+    if not (isinstance(found, Total) and found.confidence == "high"):
+        aside = next((line for line in titles if w.WEAK_NOT_A_SALE.search(line.squeezed)), None)
+        if aside:
+            return "unknown", f"not a sale: {_shown(aside)}"
     marked = next((line for line in lines if line not in titles and _MARKED.search(line.text)), None)
     if marked:
         return "reprint", f"a reprint: {_shown(marked)}"
@@ -171,7 +182,14 @@ def _copy(lines: tuple[Line, ...], titles: list[Line], found: Total | NoTotal) -
 
 
 def _copied(lines: tuple[Line, ...]) -> int | None:
-    return next((amount.value for line in lines for amount in line.amounts if w.CHARGED_COPY.search(amount.label)), None)
+    named = [amount.value for line in lines for amount in line.amounts if w.CHARGED_COPY.search(amount.label)]
+    alone = [line.amounts[0].value for line in lines if len(line.amounts) == 1 and line.amounts[0].currency == "jpy" and _is_only_amount(line)]
+    return next(iter(named or (alone if len(set(alone)) == 1 else [])), None)
+
+
+def _is_only_amount(line: Line) -> bool:
+    """A line of nothing but money: ￥11,000-"""
+    return not re.search(r"[^\d,¥円也\- ]", line.text)
 
 
 def _refund(titles: list[Line], lines: tuple[Line, ...]) -> str:

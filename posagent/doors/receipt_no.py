@@ -8,6 +8,9 @@ from posagent.doors import words as w
 from posagent.doors.amounts import Line
 from posagent.doors.profiles import Profile
 
+_LABEL_END = re.compile(r"(?:No|番号|number|#|ID)[.:]?$", re.IGNORECASE)
+_ONLY_NUMBER = re.compile(r"[#№]?[A-Za-z]{0,6}[-_/]?\d[\w/-]{0,40}")
+
 
 def find_receipt_no(lines: tuple[Line, ...], profile: Profile) -> tuple[str | None, str]:
     """(number, why). (None, reason) where two numbers of the same name differ: these are two receipts; (None, "") where there is none."""
@@ -29,12 +32,15 @@ def find_receipt_no(lines: tuple[Line, ...], profile: Profile) -> tuple[str | No
 
 def _all(lines: tuple[Line, ...], pattern: re.Pattern[str], *, weak: bool) -> dict[str, str]:
     found: dict[str, str] = {}
-    for line in lines:
-        for match in pattern.finditer(line.text):
+    for line, below in zip(lines, (*lines[1:], None), strict=True):
+        text = line.text
+        if below is not None and not weak and _LABEL_END.search(text) and _ONLY_NUMBER.fullmatch(below.text):
+            text = f"{text} {below.text}"
+        for match in pattern.finditer(text):
             start = match.start() + (len(match[0]) - len(match[0].lstrip()))
-            if w.NOT_RECEIPT_NO.search(line.text[:start]):
+            if w.NOT_RECEIPT_NO.search(text[:start]):
                 continue
             if weak and any(amount.sure for amount in line.amounts):
                 continue
-            found.setdefault(match["no"], line.text[:40])
+            found.setdefault(match["no"], text[:40])
     return found

@@ -44,7 +44,9 @@ def find_tax_split(lines: tuple[Line, ...], total: int) -> tuple[Mapping[int, in
             taxes.setdefault(rate, spread[1])
             continue
         for amount in line.amounts:
-            if _is_base(amount.label):
+            if _UNTAXED.search(amount.label):
+                bases.setdefault(0, amount.value)
+            elif _is_base(amount.label):
                 bases.setdefault(rate, amount.value)
             elif _TAX.search(amount.label) or (amount.label == "" and rate in bases):
                 taxes.setdefault(rate, amount.value)

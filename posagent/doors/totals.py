@@ -88,6 +88,8 @@ def _counted(lines: tuple[Line, ...], best: _Candidate, profile: Profile, proofs
     confirmed = best.value in proofs or value in proofs
     if confirmed:
         why.append("payment, change or subtotal and tax agree")
+    if not confirmed and (contradiction := _contradiction(lines, value, proofs)):
+        return NoTotal(f"{best.label} says {best.value:,}, but {contradiction}")
     kind: Literal["total", "copy"] = "copy" if best.label.startswith("領収") else "total"
     return Total(value, "high" if confirmed or best.rank == 5 else "medium", tuple(why), kind)
 
@@ -188,6 +190,19 @@ def _changes(lines: tuple[Line, ...]) -> list[int]:
         for amount in line.amounts
         if amount.value and (w.LESS.search(amount.label) or w.MORE.search(amount.label) or w.POINTS_USED.search(amount.label))
     ][:MOST_CHANGES]
+
+
+def _contradiction(lines: tuple[Line, ...], value: int, proofs: set[int]) -> str:
+    """What was handed over, less the change, where it is another amount than the total and no discount or points explain it."""
+    handed = [amount.value for _, amount in _labelled(lines, w.DEPOSIT) if amount.value]
+    change = [amount.value for _, amount in _labelled(lines, w.CHANGE)]
+    explained = _changes(lines)
+    if len(set(handed)) == len(set(change)) == 1 and not _is_explained(value - (handed[0] - change[0]), explained):
+        return f"{handed[0]:,} was handed over and {change[0]:,} given back"
+    other = [amount.value for line in lines for amount in line.amounts if w.PAYMENT.search(amount.label) and amount.value > 0]
+    if other and not change and sum(other) < value and not _is_explained(value - sum(other), explained):
+        return f"{sum(other):,} was paid"
+    return ""
 
 
 def _sums(values: Iterable[int]) -> set[int]:
