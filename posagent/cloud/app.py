@@ -53,7 +53,8 @@ def _route(receiver: Receiver, row: routes.RouteRow) -> Route:
         return await _answer(receiver, web, lambda request: row.work(receiver, request, path), row.most_bytes)
 
     async def admitted(web: WebRequest) -> Response:
-        wait_s = receiver.admission.enter(web.path_params["stream"])
+        who = web.path_params.get("stream") or (web.client.host if web.client else "")
+        wait_s = receiver.admission.enter(who)
         if wait_s is not None:
             problem = Problem(OVERLOAD, f"too many registers at once; come back in {wait_s} s", status=503)
             return _problem(receiver, problem, {"Retry-After": str(wait_s)})

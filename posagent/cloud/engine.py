@@ -30,8 +30,8 @@ class Work(Protocol):
         """Adds the rows whose primary key is not there yet, first come first served within ``rows``; the ``seq`` of those added.
         ``rows`` must be sorted by primary key, so that two transactions lock in the same order and cannot deadlock."""
 
-    def add_balances(self, rows: Sequence[tuple[str, str, str, int]]) -> None:
-        """Adds (tenant, member, account, delta) to the balances; one row per key, sorted."""
+    def merge(self, table: Table, rows: Sequence[Row]) -> None:
+        """Adds rows, or merges them into those of the same key as the table says; one row per key, sorted by it."""
 
 
 class Engine(Protocol):

@@ -52,13 +52,10 @@ class _PostgresWork:
         sql = f"{_bulk(table)} ORDER BY {order} ON CONFLICT DO NOTHING RETURNING seq"
         return {seq for (seq,) in self._connection.execute(sql, _columns(rows)).fetchall()}
 
-    def add_balances(self, rows: Sequence[tuple[str, str, str, int]]) -> None:
+    def merge(self, table: Table, rows: Sequence[Row]) -> None:
         if rows:
-            self._connection.execute(
-                f"{_bulk(schema.BALANCE)} ORDER BY tenant, member, account"
-                " ON CONFLICT (tenant, member, account) DO UPDATE SET amount = balance.amount + excluded.amount",
-                _columns(rows),
-            )
+            order = ", ".join(table.key)
+            self._connection.execute(f"{_bulk(table)} ORDER BY {order}{_merge(table)}", _columns(rows))
 
 
 @cache
@@ -71,6 +68,11 @@ def _bulk(table: Table) -> str:
     arrays = ", ".join(f"%s::{schema.POSTGRES_TYPES[table.type_of(name)]}[]" for name in table.columns)
     names = ", ".join(table.columns)
     return f"INSERT INTO {table.name} ({names}) SELECT {names} FROM unnest({arrays}) AS new({names})"  # noqa: S608 - names are ours
+
+
+@cache
+def _merge(table: Table) -> str:
+    return schema.merge_clause(table, "postgres")
 
 
 def _columns(rows: Sequence[Row]) -> list[list[Any]]:
@@ -156,7 +158,8 @@ def _make_tables(work: _PostgresWork) -> None:
         found = int(work.rows("SELECT value FROM meta WHERE name = 'schema'")[0][0])
         if found > schema.SCHEMA_VERSION:
             raise StorageError(f"receiver database: written by a newer version (schema {found}); start that version")
-        return
-    for statement in schema.ddl("postgres"):
+        if found == schema.SCHEMA_VERSION:
+            return
+    for statement in schema.ddl("postgres"):  # every version so far only added tables
         work.run(statement)
-    work.run("INSERT INTO meta (name, value) VALUES ('schema', ?)", str(schema.SCHEMA_VERSION))
+    work.merge(schema.META, [("schema", str(schema.SCHEMA_VERSION))])

@@ -12,6 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -47,14 +48,16 @@ class _SqliteWork:
         execute = self._connection.execute
         return {row[seq] for row in rows if execute(sql, row).rowcount == 1}
 
-    def add_balances(self, rows: Sequence[tuple[str, str, str, int]]) -> None:
-        self._connection.executemany(
-            "INSERT INTO balance VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (tenant, member, account) DO UPDATE SET amount = amount + excluded.amount",
-            rows,
-        )
+    def merge(self, table: Table, rows: Sequence[Row]) -> None:
+        self._connection.executemany(_merge(table), rows)
 
 
+@cache
+def _merge(table: Table) -> str:
+    return _insert(table) + schema.merge_clause(table, "sqlite")
+
+
+@cache
 def _insert(table: Table) -> str:
     return f"INSERT INTO {table.name} VALUES ({', '.join('?' * len(table.columns))})"  # noqa: S608 - names are ours
 
@@ -191,7 +194,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         raise StorageError(f"receiver database {path}: this is another program's database; give an own file")
     if found["user_version"] > schema.SCHEMA_VERSION:
         raise StorageError(f"receiver database {path}: written by a newer version (schema {found['user_version']}); start that version")
-    if empty:
+    if found["user_version"] < schema.SCHEMA_VERSION:  # empty, or from before: every version so far only added tables
         connection.execute("BEGIN IMMEDIATE")
         for statement in schema.ddl("sqlite"):
             connection.execute(statement)

@@ -15,7 +15,7 @@ from typing import Literal
 from offline_queue.answers import Item, Problem
 from offline_queue.chain import first_link, next_link
 from offline_queue.wire import CHAIN_MISMATCH, FORBIDDEN, FORK, FRAMING, GAP, MAX_EVENTS, UNKNOWN_STREAM, Line, Withheld
-from posagent.cloud import schema
+from posagent.cloud import schema, settle
 from posagent.cloud.engine import Row, Work
 from posagent.cloud.reading import NOWHERE, Place, Reading
 
@@ -110,10 +110,12 @@ def ingest(work: Work, batch: Batch) -> Outcome:
     fresh = [case for case in cases if case.line.seq > acked]
     adopted = _adoptable(work, batch, [case for case in cases if case.line.seq <= acked])
     _judge(work, batch, adopted + fresh)
+    _count_coupons(work, batch, adopted + fresh)
+    work.merge(schema.BALANCE, _additions(adopted + fresh))
+    _settle(work, batch, adopted + fresh)
     work.insert(schema.EVENT, [_event_row(batch, case) for case in fresh])
     for case in adopted:
         _adopt(work, batch, case)
-    work.add_balances(_additions(adopted + fresh))
     if fresh:
         acked, chain = batch.last, fresh[-1].link
     _move_stream(work, batch, acked, chain, bool(fresh))
@@ -284,6 +286,33 @@ def _hold_back(work: Work, applied: Sequence[_Case], cases: Sequence[_Case]) -> 
         )
         if unsettled:
             case.status, case.problem = "conflict", "it corrects an event that was not counted"
+
+
+def _count_coupons(work: Work, batch: Batch, cases: Sequence[_Case]) -> None:
+    """What applied events say of coupons; a coupon's second use is a conflict for people."""
+    verdicts = settle.use_coupons(work, _told(batch, cases), batch.now_ms)
+    for case in cases:
+        match verdicts.get(case.line.seq):
+            case settle.UsedAlready(stream_id, seq):
+                case.status, case.problem, case.of_stream, case.of_seq = "conflict", "the coupon was used already", stream_id, seq
+            case str() as note:
+                case.problem = note
+
+
+def _settle(work: Work, batch: Batch, cases: Sequence[_Case]) -> None:
+    """Authorisations and lots; a note stays with its event."""
+    notes = settle.settle(work, _told(batch, cases), batch.now_ms)
+    for case in cases:
+        case.problem = notes.get(case.line.seq, case.problem)
+
+
+def _told(batch: Batch, cases: Sequence[_Case]) -> list[settle.Told]:
+    """The applied events that may concern more than balances."""
+    return [
+        settle.Told(batch.stream_id, case.line.seq, case.reading)
+        for case in cases
+        if case.status == "applied" and case.reading is not None and (case.reading.lots or case.reading.said)
+    ]
 
 
 def _adoptable(work: Work, batch: Batch, stored: Sequence[_Case]) -> list[_Case]:

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from offline_queue.errors import WireError
-from posagent.cloud import schema
+from posagent.cloud import schema, settle
 from posagent.cloud.engine import Work
 from posagent.cloud.publish import member_key, number_hash
 from posagent.cloud.reading import NOWHERE, Reading, read
+from posagent.cloud.rules import instant
 
 OPEN = "status IN ('conflict', 'rejected', 'withheld')"
 LEDGER_ROWS = 200
@@ -151,7 +152,7 @@ def cases(work: Work, tenant: str) -> list[Case]:
     return found
 
 
-def decide(work: Work, tenant: str, case: str, decision: Literal["apply", "dismiss"], by: str, now: str) -> str:
+def decide(work: Work, tenant: str, case: str, decision: Literal["apply", "dismiss"], by: str, now_ms: int) -> str:
     """Closes a case; "" when done, else why not. ``apply`` counts the event's entries, once, whoever clicks how often."""
     stream_id, _, seq = case.rpartition(":")
     rows = work.rows(
@@ -174,9 +175,12 @@ def decide(work: Work, tenant: str, case: str, decision: Literal["apply", "dismi
             key = (reading.place.tenant, reading.place.store, reading.idem)
             if not work.insert_absent(schema.GRANT_KEY, [(*key, stream_id, int(seq), reading.business)]):
                 return "its business key was counted meanwhile; dismiss it"
-        work.add_balances([(tenant, reading.member or "", account, delta) for account, delta in reading.entries])
+        told = [settle.Told(stream_id, int(seq), reading)]
+        settle.use_coupons(work, told, now_ms)
+        work.merge(schema.BALANCE, [(tenant, reading.member or "", account, delta) for account, delta in reading.entries])
+        settle.settle(work, told, now_ms)
         new_status = "applied"
-    text = f"{decision} by {by} at {now}"
+    text = f"{decision} by {by} at {instant(now_ms)}"
     work.run("UPDATE event SET status = ?, decided = ? WHERE stream_id = ? AND seq = ?", new_status, text, stream_id, int(seq))
     return ""
 

@@ -101,8 +101,13 @@ def parameters(text: str) -> dict[str, str]:
 
 def json_body(request: Request) -> dict[str, Any]:
     """The body as one JSON object. Raises Refusal."""
+    return json_object(request.payload)
+
+
+def json_object(payload: bytes) -> dict[str, Any]:
+    """Raises Refusal for what is none."""
     try:
-        found = json.loads(request.payload)
+        found = json.loads(payload)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
@@ -180,7 +185,7 @@ def close_case(receiver: Receiver, company: str, case: str, decision: object, by
     """See `posagent.cloud.office.decide`."""
     if not isinstance(by, str) or not 0 < len(by.strip()) <= 64 or not by.isprintable():
         return "say who decides"
-    now = receiver.server_time()
+    now = receiver.now_ms()
     if decision == "apply":
         return receiver.engine.write(lambda work: office.decide(work, company, case, "apply", by.strip(), now))
     if decision == "dismiss":

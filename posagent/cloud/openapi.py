@@ -34,6 +34,17 @@ def _list(of: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": of}
 
 
+_COUPON: dict[str, Any] = {
+    "type": "object",
+    "required": ["def", "coupon_id", "label", "member", "last_day", "reach", "state"],
+    "properties": {
+        **dict.fromkeys(("def", "coupon_id", "label", "member", "last_day"), _ANY_TEXT),
+        "reach": {"enum": ["register", "store", "brand", None]},
+        "state": {"enum": ["issued", "printed", "used", "void", "expired"]},
+    },
+}
+
+
 SCHEMAS: dict[str, Any] = {
     "Batch": {
         "type": "array",
@@ -57,6 +68,23 @@ SCHEMAS: dict[str, Any] = {
     "Problem": _object("type title status", "detail expected chain", status=_INT, expected=_INT),
     "Health": _object("", "pending oldest_age_s", pending=_COUNT, oldest_age_s=_COUNT),
     "Time": _object("server_time"),
+    "Ask": _object(
+        "id kind sale_id ttl_s", "member code_hash amount", kind={"enum": ["coupon", "points", "value", "charge"]}, member=_ANY_TEXT,
+        code_hash=_ANY_TEXT, amount={"type": ["integer", "null"], "minimum": 1}, ttl_s={"type": "integer", "minimum": 30, "maximum": 900},
+    ) | {"additionalProperties": False},
+    "Authorisation": _object(
+        "id state reason expires_at balances lots coupon",
+        state={"enum": ["held", "refused", "committed", "released", "expired"]},
+        reason={"enum": [None, "unknown", "used", "void", "expired", "not_yet", "reach", "other_member", "short", "limit", "held_elsewhere",
+                         "blocked", "merged"]},
+        balances=_AMOUNTS,
+        lots={
+            "type": "array", "description": "of prepaid value: [ACCOUNT/LOT, amount], in the order of spending; copy them into value.spent",
+            "items": {"type": "array", "prefixItems": [{"type": "string"}, _INT], "minItems": 2, "maxItems": 2},
+        },
+        coupon={"oneOf": [{"type": "null"}, _COUPON]},
+    ),
+    "Coupon": {"allOf": [_COUPON, _object("code_hash reason", reason=_ANY_TEXT)]},
     "Code": _object("code"),
     "Credentials": _object(
         "device key company store register member_key file_keys server_time",

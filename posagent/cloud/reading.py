@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -24,7 +24,13 @@ ENTRIES_NEVER = frozenset(  # types whose entries, if any came, would be a mista
     {events.HOLD_PLACED, events.HOLD_RELEASED, events.MEMBER_SEEN, events.PROGRAM_APPLIED, events.DAY_CHECKED, events.DAY_CLOSED}
 )
 
+LOTS_ALWAYS = frozenset({events.POINTS_REDEEMED, events.VALUE_SPENT, events.VALUE_CHARGED})  # their entries move lots, also unnamed ones
+SAID = LOTS_ALWAYS | {  # types that `posagent.cloud.settle` reads more of
+    events.COUPON_ISSUED, events.COUPON_PRINTED, events.COUPON_REDEEMED, events.COUPON_VOIDED, events.SALE_VOIDED, events.MEMBER_SEEN,
+}  # fmt: skip
+
 _TEXT = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]*")  # neither PostgreSQL nor a page can hold NUL or a lone surrogate
+_DATE = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
 NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 
 
@@ -58,6 +64,13 @@ class Reading:
     entries: tuple[tuple[str, int], ...] = ()  # (account, delta), one per account, sorted
     business: bytes = b""
     ref: str | None = None
+    lots: tuple[LotMove, ...] = ()
+    day: str = ""  # business date, as the register says it
+    said: Mapping[str, Any] = field(default_factory=dict)  # ``data`` of the types in SAID; untrusted
+
+
+LotMove = tuple[str, str | None, int, str | None]
+"""(account, lot, delta, expires) of an entry that says until when, or of which lot; lot None: it says neither."""
 
 
 def read(body: bytes, home: Place | None) -> Reading:
@@ -78,11 +91,12 @@ def _read_strictly(event: Mapping[str, Any], home: Place | None) -> Reading:
     place = _place(event)
     member = _member(event, data)
     entries: tuple[tuple[str, int], ...] = ()
+    lots: tuple[LotMove, ...] = ()
     business = b""
     problem = ""
     try:
         _check(event, place, home)
-        entries = _entries(data.get("entries"), event["type"], member)
+        entries, lots = _entries(data.get("entries"), event["type"], member)
         business = bytes.fromhex(business_digest(event))
     except _Reject as reason:
         problem = str(reason)
@@ -97,6 +111,9 @@ def _read_strictly(event: Mapping[str, Any], home: Place | None) -> Reading:
         entries,
         business,
         _text(data.get("ref")),
+        lots,
+        _day(data.get("business_date"), event["time"]) if lots else "",
+        data if event["type"] in SAID else {},
     )
 
 
@@ -147,12 +164,14 @@ def _member(event: Mapping[str, Any], data: Mapping[str, Any]) -> str | None:
     return _text(data.get("member")) or (subject[2:] if subject and len(subject) > 2 and subject.startswith("m:") else None)
 
 
-def _entries(raw: object, kind: str, member: str | None) -> tuple[tuple[str, int], ...]:
+def _entries(raw: object, kind: str, member: str | None) -> tuple[tuple[tuple[str, int], ...], tuple[LotMove, ...]]:
     if raw is None:
-        return ()
+        return (), ()
     if not isinstance(raw, list) or len(raw) > MAX_ENTRIES:
         raise _Reject(f"malformed: entries is not a list of at most {MAX_ENTRIES}")
     sums: dict[str, int] = {}
+    lots: list[LotMove] = []
+    always, returns = kind in LOTS_ALWAYS, kind == events.SALE_VOIDED
     for one in raw:
         account, delta = (one.get("account"), one.get("delta")) if isinstance(one, dict) else (None, None)
         if not isinstance(account, str) or not NAME.fullmatch(account) or type(delta) is not int:
@@ -160,11 +179,28 @@ def _entries(raw: object, kind: str, member: str | None) -> tuple[tuple[str, int
         if abs(delta) > MAX_DELTA:
             raise _Reject(f"amount out of range: {account} {delta}")
         sums[account] = sums.get(account, 0) + delta
+        if always or "expires" in one or "lot" in one or (returns and delta > 0):
+            lots.append((account, *_lot(one, account, delta, returns)))
     if sums and kind in ENTRIES_NEVER:
         raise _Reject("this type of event carries no entries")
     if sums and member is None:
         raise _Reject("entries without a member")
-    return tuple(sorted(sums.items()))
+    return tuple(sorted(sums.items())), tuple(lots)
+
+
+def _lot(entry: Mapping[str, Any], account: str, delta: int, returns: bool) -> tuple[str | None, int, str | None]:
+    """(lot, delta, expires). A lot that the register does not name is named by its last day; what never expires is in none ("").
+    None: it is found later, from the authorisation or by the order of spending."""
+    expires = entry.get("expires")
+    until = expires if isinstance(expires, str) and _DATE.fullmatch(expires) else None
+    lot = _text(entry.get("lot"))
+    if lot is not None:
+        return lot.removeprefix(f"{account}/"), delta, until
+    return (until or ("" if delta > 0 and not returns else None)), delta, until
+
+
+def _day(said: object, time: str) -> str:
+    return said if isinstance(said, str) and _DATE.fullmatch(said) else time[:10] if _DATE.fullmatch(time[:10]) else ""
 
 
 def _text(value: object) -> str | None:

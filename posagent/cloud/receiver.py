@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from time import time
 
 from offline_queue.answers import Answer, Problem, encode_answer
@@ -24,6 +23,7 @@ from posagent.cloud.admission import Admission
 from posagent.cloud.engine import Engine, Work, open_engine
 from posagent.cloud.ingest import Outcome, Refusal, Sender, ingest
 from posagent.cloud.reception import Request
+from posagent.cloud.rules import instant
 from posagent.errors import StorageError
 
 log = logging.getLogger(__name__)
@@ -166,7 +166,7 @@ class Receiver:
 
     def server_time(self) -> str:
         """RFC 3339, UTC, milliseconds: registers estimate their clock's offset from it."""
-        return datetime.fromtimestamp(self.now_ms() / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return instant(self.now_ms())
 
 
 def _same_company(sender: Sender, tenant: str) -> None:

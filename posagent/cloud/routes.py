@@ -15,7 +15,7 @@ from starlette.responses import Response
 from offline_queue.answers import Problem
 from offline_queue.signed_file import SignedFile, headers_of
 from offline_queue.wire import FORBIDDEN, FRAMING
-from posagent.cloud import enrol, metrics, office, office_api, pages, publish
+from posagent.cloud import authorisation_api, enrol, metrics, office, office_api, pages, publish
 from posagent.cloud.ingest import Refusal
 from posagent.cloud.office_api import Office
 from posagent.cloud.reading import Place
@@ -191,6 +191,17 @@ ROUTES: tuple[RouteRow, ...] = (
     RouteRow("POST", "/v1/streams/{stream}/health", "device", "The register's own figures; only the latest are kept",
              lambda receiver, request, path: receiver.health(path["stream"], request), request="Health", answer="Time",
              refusals=(400, 401, 403, 404, 503)),
+    RouteRow("POST", "/v1/authorisations", "device", "Holds a coupon, points, prepaid value or a charge for one sale; the id makes it once",
+             authorisation_api.hold, authorisation_api.MAX_BYTES, admitted=True, request="Ask", answer="Authorisation",
+             refusals=(400, 401, 403, 409, 413, 415, 503)),
+    RouteRow("POST", "/v1/authorisations/{id}/commit", "device", "Keeps what is held until its event has come; again changes nothing",
+             authorisation_api.commit, authorisation_api.MAX_BYTES, admitted=True, answer="Authorisation",
+             refusals=(400, 401, 403, 404, 409, 503)),
+    RouteRow("POST", "/v1/authorisations/{id}/release", "device", "Gives back what is held; again changes nothing",
+             authorisation_api.release, authorisation_api.MAX_BYTES, admitted=True, answer="Authorisation",
+             refusals=(400, 401, 403, 404, 409, 503)),
+    RouteRow("GET", "/v1/coupons/{code_hash}", "device", "A coupon as it stands; holds nothing", authorisation_api.coupon,
+             admitted=True, answer="Coupon", refusals=(401, 403, 404, 503)),
     RouteRow("POST", "/v1/enrol", "anyone", "A one-time code against a register's key, once", _enrol, request="Code", answer="Credentials",
              refusals=(400, 403, 503)),
     RouteRow("GET", "/v1/files/{name}", "device", "The store's program, or its members, signed; If-None-Match gives 304", _file,

@@ -7,23 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, assert_never
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x504F5352  # "POSR": tells the receiver's file from a register's journal ("POSA") and from foreign databases
 
 Type = Literal["text", "int", "bytes"]
+Merge = Literal["sum", "first", "last", "least", "most"]
+"""What a row that is there already makes of another one with its key; "first" keeps a value and fills a NULL."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """Columns in order, their type with "?" where NULL is allowed. ``indexes``: name -> "(columns) WHERE …"."""
+    """Columns in order, their type with "?" where NULL is allowed. ``indexes``: name -> "(columns) WHERE …". ``merges``: of the columns beside
+    the key, for `posagent.cloud.engine.Work.merge`; one that is not named takes the last value."""
 
     name: str
     columns: Mapping[str, str]
     key: tuple[str, ...]
     clustered: bool = True  # SQLite: WITHOUT ROWID; off where rows are wide and arrive in order
     indexes: Mapping[str, str] = field(default_factory=dict)
+    merges: Mapping[str, Merge] = field(default_factory=dict)
 
     def type_of(self, column: str) -> Type:
         """The column's type without its NULL mark."""
@@ -104,6 +108,81 @@ BALANCE = Table(
     "balance",
     {"tenant": "text", "member": "text", "account": "text", "amount": "int"},
     ("tenant", "member", "account"),
+    merges={"amount": "sum"},
+)
+LOT = Table(  # what of a balance was promised until when. What is in no lot never expires: the balance less the sum of its lots
+    "lot",
+    {
+        "tenant": "text",
+        "member": "text",
+        "account": "text",
+        "lot": "text",  # as the register named it, else the last usable day; "" is what was spent without naming a lot
+        "amount": "int",
+        "expires": "text?",  # last usable business date
+        "since": "text",  # first business date that added to it
+        "touched": "text",  # newest business date that added or took: the account's last activity
+    },
+    ("tenant", "member", "account", "lot"),
+    merges={"amount": "sum", "expires": "first", "since": "least", "touched": "most"},
+)
+COUPON = Table(  # one single-use right. Its events arrive in any order: every fact has a column of its own, the state is read from them
+    "coupon",
+    {
+        "tenant": "text",
+        "code_hash": "text",
+        "definition": "text?",
+        "coupon_id": "text?",
+        "label": "text?",
+        "member": "text?",
+        "first_day": "text?",
+        "last_day": "text?",
+        "reach": "text?",
+        "brand": "text?",
+        "store": "text?",
+        "register": "text?",
+        "sale_id": "text?",  # of the sale that issued it
+        "issued_ms": "int?",
+        "printed_ms": "int?",
+        "voided_ms": "int?",
+        "used_ms": "int?",
+        "used_sale": "text?",
+        "used_stream": "text?",
+        "used_seq": "int?",
+    },
+    ("tenant", "code_hash"),
+    indexes={
+        "coupon_member": "(tenant, member) WHERE member IS NOT NULL",
+        "coupon_sale": "(tenant, sale_id) WHERE sale_id IS NOT NULL",
+        "coupon_used": "(tenant, used_sale) WHERE used_sale IS NOT NULL",
+    },
+)
+AUTHORISATION = Table(  # what a register asked head office to keep for one sale; it changes no balance
+    "authorisation",
+    {
+        "tenant": "text",
+        "hold_id": "text",  # minted by the register
+        "asked": "bytes",  # SHA-256 of what was asked: the same id asks the same for ever
+        "kind": "text",
+        "member": "text?",
+        "code_hash": "text?",
+        "amount": "int",
+        "lots": "text",  # JSON [[account/lot, amount], …]
+        "sale_id": "text",
+        "store": "text",
+        "register": "text",
+        "device_id": "text?",
+        "state": "text",  # held, refused, committed, released; a held one has expired when its time is over
+        "reason": "text?",
+        "created_ms": "int",
+        "expires_ms": "int",
+        "settled_ms": "int?",  # its event was counted
+    },
+    ("tenant", "hold_id"),
+    indexes={
+        "authorisation_member": "(tenant, member) WHERE settled_ms IS NULL AND state IN ('held', 'committed')",
+        "authorisation_sale": "(tenant, sale_id)",
+        "authorisation_coupon": "(tenant, code_hash) WHERE settled_ms IS NULL AND state IN ('held', 'committed')",
+    },
 )
 HOLE = Table(  # what a register had already forgotten when the receiver, restored from an old backup, asked for it
     "hole",
@@ -171,10 +250,37 @@ MEMBER = Table(
 )
 META = Table("meta", {"name": "text", "value": "text"}, ("name",))
 
-TABLES = (STREAM, EVENT, GRANT_KEY, CONTESTED, BALANCE, HOLE, BRAND, STORE, DEVICE, ENROLMENT, PUBLISHED, MEMBER, META)
+TABLES = (
+    STREAM, EVENT, GRANT_KEY, CONTESTED, BALANCE, LOT, COUPON, AUTHORISATION, HOLE, BRAND, STORE, DEVICE, ENROLMENT, PUBLISHED, MEMBER, META,
+)  # fmt: skip
 
 _SQLITE_TYPES = {"text": "TEXT", "int": "INTEGER", "bytes": "BLOB"}
 POSTGRES_TYPES = {"text": "text", "int": "bigint", "bytes": "bytea"}
+
+
+def merge_clause(table: Table, engine: Literal["sqlite", "postgres"]) -> str:
+    """What follows an INSERT so that rows which are there already are merged with."""
+    least, most = ("min", "max") if engine == "sqlite" else ("least", "greatest")
+    changes = []
+    for name in table.columns:
+        if name in table.key:
+            continue
+        old, new = f"{table.name}.{name}", f"excluded.{name}"
+        match table.merges.get(name, "last"):
+            case "sum":
+                value = f"{old} + {new}"
+            case "first":
+                value = f"coalesce({old}, {new})"
+            case "last":
+                value = new
+            case "least":
+                value = f"{least}({old}, {new})"
+            case "most":
+                value = f"{most}({old}, {new})"
+            case other:
+                assert_never(other)
+        changes.append(f"{name} = {value}")
+    return f" ON CONFLICT ({', '.join(table.key)}) DO UPDATE SET {', '.join(changes)}"
 
 
 def ddl(engine: Literal["sqlite", "postgres"]) -> list[str]:

@@ -37,7 +37,7 @@ MUTANTS = {
     "duplicates are counted": ('case.status, case.problem = "duplicate", ""', 'case.status, case.problem = "applied", ""'),
     "conflicts pass as duplicates": ("if digest == reading.business:", "if True:"),
     "the stored prefix is stored again": ("if case.line.seq > acked]", "if case.line.seq > 0]"),
-    "entries are left out": ("work.add_balances(_additions(adopted + fresh))", "pass"),
+    "entries are left out": ("work.merge(schema.BALANCE, _additions(adopted + fresh))", "pass"),
     "the end of the chain is not kept": ("acked, chain = batch.last, fresh[-1].link", "acked = batch.last"),
 }
 

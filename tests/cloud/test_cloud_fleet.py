@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from posagent.cloud import schema
 from posagent.cloud.admission import Admission
 from posagent.cloud.audit import audit
 from posagent.cloud.engine import open_engine
@@ -51,7 +52,7 @@ def test_writers_that_lose_a_race_try_again_and_nothing_is_counted_twice(postgre
 
     def body(work):
         tries.append(1)
-        work.add_balances([("acme", "M1", "points", 5)])
+        work.merge(schema.BALANCE, [("acme", "M1", "points", 5)])
         if len(tries) < 3:
             raise (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)[len(tries) - 1]("injected")
 
@@ -66,18 +67,18 @@ def test_writers_that_lose_a_race_try_again_and_nothing_is_counted_twice(postgre
 
 def test_a_real_deadlock_is_survived(postgres_url):
     engine = open_engine(postgres_url)
-    engine.write(lambda work: work.add_balances([("acme", name, "points", 0) for name in ("A", "B")]))
+    engine.write(lambda work: work.merge(schema.BALANCE, [("acme", name, "points", 0) for name in ("A", "B")]))
     meet = threading.Barrier(2)
 
     def cross(first, second):
         entered = []
 
         def body(work):
-            work.add_balances([("acme", first, "points", 1)])
+            work.merge(schema.BALANCE, [("acme", first, "points", 1)])
             if not entered:
                 entered.append(1)
                 meet.wait(10)
-            work.add_balances([("acme", second, "points", 1)])
+            work.merge(schema.BALANCE, [("acme", second, "points", 1)])
 
         engine.write(body)
 

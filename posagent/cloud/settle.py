@@ -1,0 +1,257 @@
+"""Owns what a counted event does beside the balances: to coupons, to the lots of an account, and to the authorisation that it was held under.
+
+The journal's event is the truth: the member was told so. It is booked also where its authorisation has run out meanwhile, and then carries a
+note for head office that begins with ``late``. Rows are locked in one order everywhere: coupons, balances, authorisations, lots.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from typing import Any
+
+from posagent import events
+from posagent.cloud import authorise, coupons, schema
+from posagent.cloud.coupons import Instance
+from posagent.cloud.engine import Work
+from posagent.cloud.lots import as_day
+from posagent.cloud.reading import Reading
+from posagent.loyalty.value import Lot, spend
+
+_COUPON_TYPES = frozenset({events.COUPON_ISSUED, events.COUPON_PRINTED, events.COUPON_REDEEMED, events.COUPON_VOIDED})
+_HOLD_KINDS: Mapping[str, authorise.Kind] = {
+    events.COUPON_REDEEMED: "coupon", events.POINTS_REDEEMED: "points", events.VALUE_SPENT: "value", events.VALUE_CHARGED: "charge",
+}  # fmt: skip
+_HASH = re.compile(r"[0-9a-f]{32,64}")
+_BLANK = Instance("", *(None,) * 18)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event that is being counted."""
+
+    stream_id: str
+    seq: int
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class UsedAlready:
+    """A coupon's second use: a case for people. Where the first one stands."""
+
+    stream_id: str
+    seq: int
+
+
+def use_coupons(work: Work, told: Sequence[Told], now_ms: int) -> dict[int, UsedAlready | str]:
+    """What the events say of coupons, in their order. By seq: a second use, or a note. Call it before the balances are touched."""
+    concerned = [one for one in told if one.reading.type in _COUPON_TYPES or one.reading.type == events.SALE_VOIDED]
+    if not concerned:
+        return {}
+    found: dict[int, UsedAlready | str] = {}
+    for tenant in sorted({one.reading.place.tenant for one in concerned}):
+        mine = [one for one in concerned if one.reading.place.tenant == tenant]
+        rows = _load(work, tenant, mine)
+        before = dict(rows)
+        for one in mine:
+            verdict = _step(rows, one, now_ms)
+            if verdict is not None:
+                found[one.seq] = verdict
+        changed = sorted(code for code, row in rows.items() if row != before[code])
+        work.merge(schema.COUPON, [(tenant, *asdict(rows[code]).values()) for code in changed])
+    return found
+
+
+def _load(work: Work, tenant: str, told: Sequence[Told]) -> dict[str, Instance]:
+    """The rows of every coupon that is named, or that a voided sale used or issued; locked, and made where they are missing."""
+    named = {code for one in told if (code := _code_hash(one.reading))}
+    sales = sorted({sale for one in told if one.reading.type == events.SALE_VOIDED and (sale := _text(one.reading, "sale_id"))})
+    if sales:
+        marks = ", ".join("?" * len(sales))
+        named |= {
+            code
+            for (code,) in work.rows(
+                f"SELECT code_hash FROM coupon WHERE tenant = ? AND used_sale IN ({marks})"  # noqa: S608 - marks only
+                f" UNION SELECT code_hash FROM coupon WHERE tenant = ? AND sale_id IN ({marks})",
+                tenant, *sales, tenant, *sales,
+            )
+        }  # fmt: skip
+    codes = sorted(named)
+    if not codes:
+        return {}
+    for code in codes:
+        work.run("INSERT INTO coupon (tenant, code_hash) VALUES (?, ?) ON CONFLICT DO NOTHING", tenant, code)
+    marks = ", ".join("?" * len(codes))
+    rows = work.rows(
+        f"SELECT {coupons.COLUMNS} FROM coupon WHERE tenant = ? AND code_hash IN ({marks}) ORDER BY code_hash FOR UPDATE", tenant, *codes  # noqa: S608
+    )
+    return {row[0]: Instance(*row) for row in rows}
+
+
+def _step(rows: dict[str, Instance], one: Told, now_ms: int) -> UsedAlready | str | None:
+    """One event's part."""
+    reading = one.reading
+    if reading.type == events.SALE_VOIDED:
+        _void_sale(rows, _text(reading, "sale_id"), now_ms)
+        return None
+    code = _code_hash(reading)
+    if code is None:
+        return "malformed: the coupon has no code_hash"
+    row = rows[code]
+    match reading.type:
+        case events.COUPON_ISSUED:
+            rows[code] = _issued(row, reading, now_ms) if row.issued_ms is None else row
+        case events.COUPON_PRINTED:
+            on_paper = _text(reading, "result") in {None, "printed", "unknown"}
+            rows[code] = replace(row, printed_ms=now_ms) if on_paper and row.printed_ms is None else row
+        case events.COUPON_VOIDED:
+            rows[code] = replace(row, voided_ms=now_ms) if row.voided_ms is None else row
+        case events.COUPON_REDEEMED:
+            if row.used_ms is not None:
+                return UsedAlready(row.used_stream or "", row.used_seq or 0)
+            sale = _text(reading, "sale_id")
+            rows[code] = replace(row, used_ms=now_ms, used_sale=sale, used_stream=one.stream_id, used_seq=one.seq)
+            if row.voided_ms is not None:
+                return "late: the coupon was void when it was used"
+        case _:
+            raise ValueError(f"{reading.type} is no event of a coupon")
+    return None
+
+
+def _issued(row: Instance, reading: Reading, now_ms: int) -> Instance:
+    place = reading.place
+    return replace(
+        row, issued_ms=now_ms, member=reading.member if not reading.said.get("bearer") else None, definition=_text(reading, "def"),
+        coupon_id=_text(reading, "coupon_id"), label=_text(reading, "label"), first_day=_text(reading, "first_day"),
+        last_day=_text(reading, "last_day"), reach=_text(reading, "reach"), brand=_text(reading, "brand"), store=place.store,
+        register=place.register, sale_id=_text(reading, "sale_id"),
+    )  # fmt: skip
+
+
+def _void_sale(rows: dict[str, Instance], sale: str | None, now_ms: int) -> None:
+    """The coupons that the sale used are usable again; those that it issued and that nobody used are worth nothing."""
+    for code, row in rows.items():
+        if sale is not None and row.used_sale == sale:
+            rows[code] = replace(row, used_ms=None, used_sale=None, used_stream=None, used_seq=None)
+        elif sale is not None and row.sale_id == sale and row.used_ms is None and row.voided_ms is None:
+            rows[code] = replace(row, voided_ms=now_ms)
+
+
+# ---------------------------------------------------------------- authorisations and lots, after the balances
+
+
+def settle(work: Work, told: Sequence[Told], now_ms: int) -> dict[int, str]:
+    """Ends the authorisations that the events were held under and moves the lots. By seq: a note for head office."""
+    notes: dict[int, str] = {}
+    promised: dict[int, Mapping[str, int]] = {}
+    held = [one for one in told if one.reading.type in _HOLD_KINDS and _text(one.reading, "hold_id")]
+    for one in sorted(held, key=lambda one: (one.reading.place.tenant, _text(one.reading, "hold_id") or "")):
+        found = authorise.find(work, one.reading.place.tenant, _text(one.reading, "hold_id") or "", lock=True)
+        note = _note(one.reading, found, now_ms)
+        if note:
+            notes[one.seq] = note
+        if found is not None:
+            promised[one.seq] = dict(found.lots)
+            work.run(
+                "UPDATE authorisation SET settled_ms = ? WHERE tenant = ? AND hold_id = ? AND settled_ms IS NULL",
+                now_ms, one.reading.place.tenant, found.id,
+            )  # fmt: skip
+    moves: dict[tuple[str, str, str, str], tuple[int, str | None, str]] = {}
+    for one in told:
+        for account, lot, delta, expires in _named(one, promised.get(one.seq, {})):
+            key = (one.reading.place.tenant, one.reading.member or "", account, lot)
+            sum_so_far, known, touched = moves.get(key, (0, None, ""))
+            moves[key] = (sum_so_far + delta, known or expires, max(touched, one.reading.day))
+    work.merge(schema.LOT, [(*key, amount, expires, day, day) for key, (amount, expires, day) in sorted(moves.items())])
+    for one in told:
+        if one.reading.type == events.SALE_VOIDED:
+            _give_back(work, one)
+        else:
+            _take_unnamed(work, one, promised.get(one.seq, {}))
+    return notes
+
+
+def _note(reading: Reading, held: authorise.Held | None, now_ms: int) -> str:
+    """What head office should look at; empty when the event is what was authorised, in time."""
+    if held is None:
+        return "late: head office knows no authorisation of that id"
+    if held.settled_ms is not None:
+        return "late: its authorisation had been used for another event"
+    kind = _HOLD_KINDS[reading.type or ""]
+    amount = abs(sum(delta for _, delta in reading.entries)) if kind in {"points", "value"} else held.amount
+    if (held.kind, held.amount) != (kind, amount):
+        return f"late: {held.kind} {held.amount} was authorised, {kind} {amount} was taken"
+    state = held.state(now_ms)
+    return "" if state in {"held", "committed"} else f"late: its authorisation was {state} ({held.reason or 'time'}) when it came"
+
+
+def _named(one: Told, promised: Mapping[str, int]) -> list[tuple[str, str, int, str | None]]:
+    """(account, lot, delta, expires) of what the event itself, or its authorisation, says of lots."""
+    found = [(account, lot, delta, expires) for account, lot, delta, expires in one.reading.lots if lot is not None]
+    open_accounts = {account: -delta for account, lot, delta, _ in one.reading.lots if lot is None}
+    for name, amount in (_said_lots(one.reading) or promised).items():
+        account, _, lot = name.partition("/")
+        part = min(amount, open_accounts.get(account, 0))
+        if part > 0:
+            found.append((account, lot, -part, None))
+    return found
+
+
+def _take_unnamed(work: Work, one: Told, promised: Mapping[str, int]) -> None:
+    """What was spent without a word of lots (a register that could not ask): what expires first goes first, on the day of the sale."""
+    for account, lot, delta, _ in one.reading.lots:
+        said = sum(amount for name, amount in (_said_lots(one.reading) or promised).items() if name.partition("/")[0] == account)
+        missing = -delta - said
+        if lot is not None or missing <= 0:
+            continue
+        tenant, member = one.reading.place.tenant, one.reading.member or ""
+        rows = work.rows(
+            "SELECT lot, amount, expires, since FROM lot WHERE tenant = ? AND member = ? AND account = ? ORDER BY lot", tenant, member, account
+        )
+        lots = [Lot(name, account, amount, as_day(expires), since) for name, amount, expires, since in rows if name]
+        portions, rest = spend(lots, missing, as_day(one.reading.day) or date.min)
+        taken = dict(portions) | ({"": rest} if rest else {})
+        _move(work, one, account, {name: -part for name, part in taken.items()})
+
+
+def _give_back(work: Work, one: Told) -> None:
+    """What a voided sale had spent goes back into the lots that it came from; one that has expired meanwhile stays expired."""
+    sale = _text(one.reading, "sale_id")
+    for account, lot, delta, _ in one.reading.lots:
+        if lot is not None or delta <= 0 or sale is None:
+            continue
+        for (raw,) in work.rows(
+            "SELECT lots FROM authorisation WHERE tenant = ? AND sale_id = ? AND settled_ms IS NOT NULL AND kind IN ('points', 'value')"
+            " ORDER BY hold_id",
+            one.reading.place.tenant, sale,
+        ):  # fmt: skip
+            portions = [(name.partition("/")[2], amount) for name, amount in json.loads(raw) if name.partition("/")[0] == account]
+            _move(work, one, account, dict(portions))
+
+
+def _move(work: Work, one: Told, account: str, changes: Mapping[str, int]) -> None:
+    place, day = one.reading.place, one.reading.day
+    work.merge(schema.LOT, [(place.tenant, one.reading.member or "", account, lot, n, None, day, day) for lot, n in sorted(changes.items())])
+
+
+def _said_lots(reading: Reading) -> dict[str, int]:
+    """``data.lots`` as an answer gave them: [[ACCOUNT/LOT, amount], …]."""
+    raw = reading.said.get("lots")
+    found: dict[str, int] = {}
+    for one in raw if isinstance(raw, list) else ():
+        if isinstance(one, list) and len(one) == 2 and isinstance(one[0], str) and len(one[0]) <= 200 and type(one[1]) is int and one[1] > 0:
+            found[one[0]] = found.get(one[0], 0) + one[1]
+    return found
+
+
+def _text(reading: Reading, key: str) -> str | None:
+    value: Any = reading.said.get(key)
+    return value if isinstance(value, str) and 0 < len(value) <= 200 and "\x00" not in value else None
+
+
+def _code_hash(reading: Reading) -> str | None:
+    code = _text(reading, "code_hash")
+    return code if code is not None and _HASH.fullmatch(code) else None
