@@ -110,13 +110,14 @@ def read_ask(body: Mapping[str, Any]) -> Ask:
         not coupon_kind and said["code_hash"] is not None
     ):
         raise _wrong("code_hash belongs to a coupon and is 32 to 64 hexadecimal digits in lower case")
-    if coupon_kind != (said["amount"] is None) or not (coupon_kind or (type(said["amount"]) is int and 0 < said["amount"] <= MAX_AMOUNT)):
+    amount = said["amount"] or 0 if said["amount"] is not False else None
+    if type(amount) is not int or not (amount == 0 if coupon_kind else 0 < amount <= MAX_AMOUNT):
         raise _wrong(f"amount is a whole number from 1 to {MAX_AMOUNT}; a coupon has none")
     if said["sale_id"] is None or not _text_or_none(said["sale_id"]):
         raise _wrong("sale_id is text of 1 to 200 characters")
     if type(said["ttl_s"]) is not int or not LEAST_S <= said["ttl_s"] <= MOST_S:
         raise _wrong(f"ttl_s is a whole number from {LEAST_S} to {MOST_S}")
-    return Ask(said["id"], kind, said["member"], said["code_hash"], said["amount"] or 0, said["sale_id"], said["ttl_s"])
+    return Ask(said["id"], kind, said["member"], said["code_hash"], amount, said["sale_id"], said["ttl_s"])
 
 
 def _text_or_none(value: object) -> bool:

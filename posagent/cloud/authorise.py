@@ -19,14 +19,13 @@ from posagent.cloud import coupons, lots
 from posagent.cloud.coupons import Instance
 from posagent.cloud.engine import Work
 from posagent.cloud.reading import Place
-from posagent.cloud.rules import BONUS, instant, program_for, today, value_accounts
+from posagent.cloud.rules import BONUS, instant, points_account, program_for, today, value_accounts
 from posagent.loyalty.rules import ChargeLimits, Program, Redeem
 from posagent.loyalty.value import Lot, charge_denied, spend, value_account
 
 Kind = Literal["coupon", "points", "value", "charge"]
 State = Literal["held", "refused", "committed", "released", "expired"]
 Reason = coupons.Reason | Literal["short", "limit", "held_elsewhere", "blocked", "merged"]
-POINTS = "points"
 _COLUMNS = "asked, kind, member, code_hash, amount, lots, sale_id, state, reason, created_ms, expires_ms, settled_ms"
 
 
@@ -196,14 +195,14 @@ def _judge(work: Work, here: Place, ask: Ask, names: tuple[str, ...], now_ms: in
         return _Verdict(reason)
     if reason := _unknown(work, here, names) or _member_obstacle(work, here, names):
         return _Verdict(reason)
-    accounts = (POINTS,) if ask.kind == "points" else value_accounts(program)
+    accounts = (points_account(program),) if ask.kind == "points" else value_accounts(program)
     lots.lock(work, here.tenant, names, accounts)
     purses = lots.purses(work, here.tenant, names, program, day, now_ms, ask.id)
     match ask.kind:
         case "charge":
             return _Verdict(_charge_obstacle(work, here, ask, names, program, purses, now_ms))
         case "points":
-            account = program.account(POINTS) if program else None
+            account = program.account(accounts[0]) if program else None
             if (account is not None and account.redeem is not None) and not _redeemable(account.redeem, ask.amount):
                 return _Verdict("limit")
         case "value":

@@ -27,6 +27,7 @@ ENTRIES_NEVER = frozenset(  # types whose entries, if any came, would be a mista
 LOTS_ALWAYS = frozenset({events.POINTS_REDEEMED, events.VALUE_SPENT, events.VALUE_CHARGED})  # their entries move lots, also unnamed ones
 SAID = LOTS_ALWAYS | {  # types that `posagent.cloud.settle` reads more of
     events.COUPON_ISSUED, events.COUPON_PRINTED, events.COUPON_REDEEMED, events.COUPON_VOIDED, events.SALE_VOIDED, events.MEMBER_SEEN,
+    events.HOLD_RELEASED,
 }  # fmt: skip
 
 _TEXT = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]*")  # neither PostgreSQL nor a page can hold NUL or a lone surrogate

@@ -47,6 +47,11 @@ def _zone(name: str) -> tzinfo:
         return _JAPAN
 
 
+def points_account(program: Program | None) -> str:
+    """The account that a redemption takes from: the first with rules for it."""
+    return next((account.name for account in program.accounts if account.redeem), "points") if program else "points"
+
+
 def value_accounts(program: Program | None) -> tuple[str, ...]:
     """The accounts that prepaid value is spent from: what was given first by name, then what was paid."""
     paid: Account | None = value_account(program) if program else None

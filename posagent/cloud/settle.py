@@ -26,7 +26,7 @@ _HOLD_KINDS: Mapping[str, authorise.Kind] = {
     events.COUPON_REDEEMED: "coupon", events.POINTS_REDEEMED: "points", events.VALUE_SPENT: "value", events.VALUE_CHARGED: "charge",
 }  # fmt: skip
 _HASH = re.compile(r"[0-9a-f]{32,64}")
-_BLANK = Instance("", *(None,) * 18)
+_MOST_NAMED = 100  # coupons or authorisations that one void names
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,9 @@ def use_coupons(work: Work, told: Sequence[Told], now_ms: int) -> dict[int, Used
 def _load(work: Work, tenant: str, told: Sequence[Told]) -> dict[str, Instance]:
     """The rows of every coupon that is named, or that a voided sale used or issued; locked, and made where they are missing."""
     named = {code for one in told if (code := _code_hash(one.reading))}
-    sales = sorted({sale for one in told if one.reading.type == events.SALE_VOIDED and (sale := _text(one.reading, "sale_id"))})
+    voids = [one.reading for one in told if one.reading.type == events.SALE_VOIDED]
+    named |= {code for reading in voids for code in _texts(reading, "coupons_back") if _HASH.fullmatch(code)}
+    sales = sorted({sale for reading in voids if (sale := _text(reading, "sale_id"))})
     if sales:
         marks = ", ".join("?" * len(sales))
         named |= {
@@ -95,7 +97,7 @@ def _step(rows: dict[str, Instance], one: Told, now_ms: int) -> UsedAlready | st
     """One event's part."""
     reading = one.reading
     if reading.type == events.SALE_VOIDED:
-        _void_sale(rows, _text(reading, "sale_id"), now_ms)
+        _void_sale(rows, _text(reading, "sale_id"), _texts(reading, "coupons_back"), now_ms)
         return None
     code = _code_hash(reading)
     if code is None:
@@ -131,10 +133,10 @@ def _issued(row: Instance, reading: Reading, now_ms: int) -> Instance:
     )  # fmt: skip
 
 
-def _void_sale(rows: dict[str, Instance], sale: str | None, now_ms: int) -> None:
+def _void_sale(rows: dict[str, Instance], sale: str | None, back: Sequence[str], now_ms: int) -> None:
     """The coupons that the sale used are usable again; those that it issued and that nobody used are worth nothing."""
     for code, row in rows.items():
-        if sale is not None and row.used_sale == sale:
+        if code in back or (sale is not None and row.used_sale == sale):
             rows[code] = replace(row, used_ms=None, used_sale=None, used_stream=None, used_seq=None)
         elif sale is not None and row.sale_id == sale and row.used_ms is None and row.voided_ms is None:
             rows[code] = replace(row, voided_ms=now_ms)
@@ -147,6 +149,13 @@ def settle(work: Work, told: Sequence[Told], now_ms: int) -> dict[int, str]:
     """Ends the authorisations that the events were held under and moves the lots. By seq: a note for head office."""
     notes: dict[int, str] = {}
     promised: dict[int, Mapping[str, int]] = {}
+    for one in told:
+        if one.reading.type == events.HOLD_RELEASED and (hold_id := _text(one.reading, "hold_id")):  # the journal knows: it was not used
+            work.run(
+                "UPDATE authorisation SET state = 'released' WHERE tenant = ? AND hold_id = ? AND settled_ms IS NULL"
+                " AND state IN ('held', 'committed')",
+                one.reading.place.tenant, hold_id,
+            )  # fmt: skip
     held = [one for one in told if one.reading.type in _HOLD_KINDS and _text(one.reading, "hold_id")]
     for one in sorted(held, key=lambda one: (one.reading.place.tenant, _text(one.reading, "hold_id") or "")):
         found = authorise.find(work, one.reading.place.tenant, _text(one.reading, "hold_id") or "", lock=True)
@@ -181,8 +190,8 @@ def _note(reading: Reading, held: authorise.Held | None, now_ms: int) -> str:
     if held.settled_ms is not None:
         return "late: its authorisation had been used for another event"
     kind = _HOLD_KINDS[reading.type or ""]
-    amount = abs(sum(delta for _, delta in reading.entries)) if kind in {"points", "value"} else held.amount
-    if (held.kind, held.amount) != (kind, amount):
+    amount = -sum(delta for _, delta in reading.entries) if kind in {"points", "value"} else held.amount
+    if held.kind != kind or amount > held.amount:  # less is in order: the sale became smaller
         return f"late: {held.kind} {held.amount} was authorised, {kind} {amount} was taken"
     state = held.state(now_ms)
     return "" if state in {"held", "committed"} else f"late: its authorisation was {state} ({held.reason or 'time'}) when it came"
@@ -197,6 +206,7 @@ def _named(one: Told, promised: Mapping[str, int]) -> list[tuple[str, str, int, 
         part = min(amount, open_accounts.get(account, 0))
         if part > 0:
             found.append((account, lot, -part, None))
+            open_accounts[account] -= part
     return found
 
 
@@ -218,18 +228,32 @@ def _take_unnamed(work: Work, one: Told, promised: Mapping[str, int]) -> None:
 
 
 def _give_back(work: Work, one: Told) -> None:
-    """What a voided sale had spent goes back into the lots that it came from; one that has expired meanwhile stays expired."""
-    sale = _text(one.reading, "sale_id")
+    """What a voided sale had spent goes back into the lots that it came from; one that has expired meanwhile stays expired. The void names its
+    authorisations; where it does not, they are the newest of its sale."""
     for account, lot, delta, _ in one.reading.lots:
-        if lot is not None or delta <= 0 or sale is None:
+        left = delta
+        if lot is not None or delta <= 0:
             continue
-        for (raw,) in work.rows(
-            "SELECT lots FROM authorisation WHERE tenant = ? AND sale_id = ? AND settled_ms IS NOT NULL AND kind IN ('points', 'value')"
-            " ORDER BY hold_id",
-            one.reading.place.tenant, sale,
-        ):  # fmt: skip
-            portions = [(name.partition("/")[2], amount) for name, amount in json.loads(raw) if name.partition("/")[0] == account]
-            _move(work, one, account, dict(portions))
+        back: dict[str, int] = {}
+        for name, amount in _spent(work, one):
+            part = min(left, amount) if name.partition("/")[0] == account else 0
+            if part:
+                back[name.partition("/")[2]] = back.get(name.partition("/")[2], 0) + part
+                left -= part
+        _move(work, one, account, back)
+
+
+def _spent(work: Work, one: Told) -> list[tuple[str, int]]:
+    """(ACCOUNT/LOT, amount) of the settled authorisations that a void takes back."""
+    tenant, named = one.reading.place.tenant, _texts(one.reading, "holds_back")
+    column, keys = ("hold_id", named) if named else ("sale_id", [_text(one.reading, "sale_id") or ""])
+    marks = ", ".join("?" * len(keys))
+    rows = work.rows(
+        f"SELECT lots FROM authorisation WHERE tenant = ? AND {column} IN ({marks}) AND settled_ms IS NOT NULL"  # noqa: S608 - ours
+        " AND kind IN ('points', 'value') ORDER BY settled_ms DESC, hold_id",
+        tenant, *keys,
+    )  # fmt: skip
+    return [(name, amount) for (raw,) in rows for name, amount in json.loads(raw)]
 
 
 def _move(work: Work, one: Told, account: str, changes: Mapping[str, int]) -> None:
@@ -250,6 +274,12 @@ def _said_lots(reading: Reading) -> dict[str, int]:
 def _text(reading: Reading, key: str) -> str | None:
     value: Any = reading.said.get(key)
     return value if isinstance(value, str) and 0 < len(value) <= 200 and "\x00" not in value else None
+
+
+def _texts(reading: Reading, key: str) -> list[str]:
+    raw = reading.said.get(key)
+    texts = raw[:_MOST_NAMED] if isinstance(raw, list) else []
+    return [one for one in texts if isinstance(one, str) and 0 < len(one) <= 200 and "\x00" not in one]
 
 
 def _code_hash(reading: Reading) -> str | None:

@@ -171,6 +171,17 @@ def test_an_event_whose_hold_has_run_out_is_booked_and_shown_to_head_office_as_l
     held = hold(cloud, ask(amount=20))
     assert shop.tell(events.POINTS_REDEEMED, [("points", -30)], hold_id=held["id"]) == "applied"
     assert problem_of(cloud, shop)[1] == "late: points 20 was authorised, points 30 was taken"
+    assert shop.tell(events.SALE_GRANTED, [("points", 100)]) == "applied"
+    held = hold(cloud, ask(amount=20))
+    assert shop.tell(events.POINTS_REDEEMED, [("points", -10)], hold_id=held["id"]) == "applied"
+    assert problem_of(cloud, shop) == ("applied", None)  # the sale became smaller
+
+
+def test_a_journal_that_says_released_frees_also_what_was_committed(cloud, shop):
+    held = hold(cloud, ask(amount=100))
+    finish(cloud, "commit", held)
+    assert shop.tell(events.HOLD_RELEASED, hold_id=held["id"]) == "applied"
+    assert hold(cloud, ask(amount=100))["state"] == "held"
 
 
 @pytest.mark.parametrize(
@@ -200,7 +211,8 @@ WRONG = {
     "true": {"amount": True}, "too much": {"amount": 100_000_000}, "no time": {"ttl_s": 29}, "much time": {"ttl_s": 901},
     "no sale": {"sale_id": None}, "a long sale": {"sale_id": "x" * 201}, "control characters": {"member": "a\x00"},
     "a coupon's hash": {"code_hash": CODE}, "a coupon without a hash": {"kind": "coupon", "amount": None},
-    "a coupon with an amount": {"kind": "coupon", "code_hash": CODE}, "a list": {"kind": ["points"]}, "a surrogate": {"member": "\ud800"},
+    "a coupon with an amount": {"kind": "coupon", "code_hash": CODE},
+    "false": {"amount": False}, "a list": {"kind": ["points"]}, "a surrogate": {"member": "\ud800"},
 }  # fmt: skip
 
 
@@ -266,6 +278,19 @@ def test_a_void_puts_what_was_spent_back_into_its_lots(cloud, shop):
     assert hold(cloud, ask("value", 1100))["lots"] == [["bonus/2027-02-23", 100], ["value/2027-05-23", 1000]]
 
 
+def test_a_sale_that_is_voided_paid_again_and_voided_again_gives_back_each_spend_once(cloud, shop):
+    shop.tell(events.POINTS_ADJUSTED, [("points", 300, "2027-01-31"), ("points", 200, "2027-02-28")])
+    for number in range(2):
+        held = hold(cloud, ask(amount=400, sale_id="S1"))
+        finish(cloud, "commit", held)
+        shop.tell(events.POINTS_REDEEMED, [("points", -400)], hold_id=held["id"], sale_id="S1")
+        named = {"holds_back": [held["id"]]} if number else {}
+        shop.tell(events.SALE_VOIDED, [("points", 400)], sale_id="S1", **named)
+        cloud.clock.now += 1
+    rows = cloud.receiver.engine.read(lambda work: work.rows("SELECT lot, amount FROM lot WHERE account = 'points' ORDER BY lot"))
+    assert rows == [("2027-01-31", 300), ("2027-02-28", 200)]
+
+
 def test_a_charge_is_held_against_its_limits_together_with_other_charges(cloud, shop):
     charge(shop, 20_000, 0)
     first = hold(cloud, ask("charge", 20_000))
@@ -287,7 +312,7 @@ def test_a_coupon_is_held_once_and_used_once(cloud, shop):
     seen = cloud.call("GET", f"/v1/coupons/{CODE}").json()
     jsonschema.validate(seen, {"$ref": "#/components/schemas/Coupon", "components": {"schemas": SCHEMAS}})
     assert (seen["state"], seen["reason"], seen["def"], seen["last_day"]) == ("printed", None, "next-100", "2026-12-31")
-    held = hold(cloud, ask("coupon", code_hash=CODE, member=None))
+    held = hold(cloud, ask("coupon", code_hash=CODE, member=None, amount=0))
     assert held["coupon"] == {"def": "next-100", "coupon_id": "c1", "label": "100円引き", "member": None, "last_day": "2026-12-31",
                               "reach": "store", "state": "printed"}  # fmt: skip
     assert hold(cloud, ask("coupon", code_hash=CODE))["reason"] == "held_elsewhere"
