@@ -50,7 +50,10 @@ class ScreenBackend:
         link: Callable[[], SyncState | None],
         technician: TechnicianBackend,
         slip_picture: Callable[[bytes], bytes] | None,
+        lacks: tuple[str, ...] = (),
     ) -> None:
+        """``lacks``: what this register's settings leave out, for ``degraded``."""
+        self._lacks = lacks
         self.language: Language = language
         self.store_name, self.register_name = store_name, register_name
         self.technician = technician
@@ -98,7 +101,7 @@ class ScreenBackend:
             else None,
             "questions": asked,
             "shift_start_seq": self._shift_start(),
-            "degraded": [worst.name] if worst else [],
+            "degraded": [*([worst.name] if worst else []), *self._lacks],
             "ready": health.state != "failed",
         }  # fmt: skip
 

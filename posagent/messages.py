@@ -243,3 +243,15 @@ _ROWS = (
 )  # fmt: skip
 
 CATALOGUE: Mapping[str, Message] = {row.code: row for row in _ROWS}
+    _row("E710", "担当者コードまたは暗証番号が違います", "確かめて、もう一度入力してください。",
+         "The staff code or the PIN is wrong", "Check both and enter them again."),
+    _row("E711", "このレジには暗証番号が登録されていません", "サポートに登録（posagent staff pin）を依頼してください。",
+         "Nobody has a PIN on this register", "Ask support to make one: posagent staff pin"),
+    _row("E712", "暗証番号による許可の時間が切れました", "暗証番号をもう一度入力してください。",
+         "The release by PIN has ended", "Enter the PIN again."),
+    _row("E713", "ペアリングコードが違います", "印刷されたコードを確かめて、もう一度入力してください。",
+         "The pairing code is wrong", "Check the printed code and enter it again."),
+    _row("E714", "ペアリングコードはもう使えません", "posagent pair で新しいコードを発行してください。",
+         "The pairing code is no longer valid", "Make a new one: posagent pair"),
+    _row("E715", "そのトークンは見つかりません", "posagent tokens list で確かめてください。",
+         "There is no such token", "Look at: posagent tokens list"),

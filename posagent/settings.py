@@ -14,8 +14,10 @@ from typing import Any, Literal
 
 from posagent.errors import SettingsError
 from posagent.member_code import Rule, read_rules
+from posagent.pairing import is_origin
 from posagent.ports import Kind, Option
 from posagent.registry import Registry, driver_names, load_drivers
+from posagent.staff import Staff, read_staff, staff_file
 from posagent.strict import Problem, Table
 
 DEFAULT_PATH = Path("/etc/posagent/posagent.toml")
@@ -50,12 +52,15 @@ class CloudSettings:
 
 @dataclass(frozen=True, slots=True)
 class ScreenSettings:
-    """The page's address (empty: no page), the local Unix socket (None: none), and who may show the page in a frame."""
+    """The page's address (empty: no page), the local Unix socket (None: none), who may show the page in a frame, which pages of other origins
+    may call with a token, and the staff with their PINs."""
 
     listen: str
     socket: Path | None
     frame_ancestors: tuple[str, ...]
 
+    allowed_origins: tuple[str, ...] = ()
+    staff: tuple[Staff, ...] = ()
 
 @dataclass(frozen=True, slots=True)
 class CheckoutSettings:
@@ -152,7 +157,7 @@ def _assemble(top: Table, registry: Registry, base: Path) -> Settings:
     tokens = _tokens(members)
     members.finish()
     cloud = _cloud(top.table("cloud"), base) if "cloud" in top else None
-    screen = _screen(top.table("screen"), base)
+    screen = _screen(top.table("screen"), top.tables("staff"), base)
     checkout = _checkout(top.table("checkout"))
     codes = read_rules(top.tables("code"))
     devices = _devices(top, registry, top.raw("code", []))
@@ -200,17 +205,35 @@ def _cloud(table: Table, base: Path) -> CloudSettings:
     return found
 
 
-def _screen(table: Table, base: Path) -> ScreenSettings:
+def _screen(table: Table, people: list[Table], base: Path) -> ScreenSettings:
     listen = table.text("listen", "127.0.0.1:8931", pattern=r"((127\.\d+\.\d+\.\d+|localhost|\[::1\]):\d{1,5})?", wanted=(
         "an address of this machine like 127.0.0.1:8931, or \"\" for no page (the page is never offered to the network)"))  # fmt: skip
     socket = table.text("socket", None)
-    found = ScreenSettings(listen, base / socket if socket else None, table.texts("frame_ancestors", ()))
+    origins = table.texts("allowed_origins", ())
+    for origin in origins:
+        if not is_origin(origin):
+            table.complain("allowed_origins", f"holds '{origin[:60]}', which no browser sends; give origins like https://pos.example.jp")
+    staff = read_staff(people)
+    if file := table.text("staff_file", None):
+        staff += _staff_beside(table, base / file, staff)
+    found = ScreenSettings(listen, base / socket if socket else None, table.texts("frame_ancestors", ()), origins, staff)
     table.finish()
     return found
 
 
 def _checkout(table: Table) -> CheckoutSettings:
     found = CheckoutSettings(
+def _staff_beside(table: Table, path: Path, known: tuple[Staff, ...]) -> tuple[Staff, ...]:
+    try:
+        found = staff_file(path)
+    except SettingsError as wrong:
+        table.complain("staff_file", str(wrong))
+        return ()
+    if twice := {one.code for one in found} & {one.code for one in known}:
+        table.complain("staff_file", f"names {', '.join(sorted(twice))}, who stands in [[staff]] already; leave one of the two out")
+    return found
+
+
         pair_window_s=table.integer("pair_window_s", 120, minimum=10, maximum=3600),
         bounce_s=table.integer("bounce_s", 2, minimum=0, maximum=10),
         operator=table.text("operator", "register", pattern=_NAME, wanted=_NAME_WANTED),

@@ -18,6 +18,7 @@ from offline_queue.sync import SyncLane
 from posagent import events as ev
 from posagent import service
 from posagent.agent import Agent, NewRules, Say, empty_board, trace_of
+from posagent.access_log import AccessLog
 from posagent.backend import ScreenBackend
 from posagent.checkout import Rules
 from posagent.clock import believable, kernel_synchronised
@@ -32,13 +33,17 @@ from posagent.loyalty.days import business_date
 from posagent.loyalty.model import Register
 from posagent.members import MemberDirectory, read_key
 from posagent.ports import Home, Options
+from posagent.pairing import Pairing
 from posagent.print_loop import PrintLoop, Recorder, cancel_slips
 from posagent.program_store import InForce, keep, program_in_force
 from posagent.registry import Registry
 from posagent.screen.server import ScreenServer
+from posagent.screen.access import Access
 from posagent.settings import Settings
 from posagent.slips import from_json
 from posagent.technician import Technician
+from posagent.screen.tokens import TokenBook
+from posagent.screen.unlocks import Unlocks
 from posagent.timed_codes import TimedCodes
 from posagent.token_verify import verifier
 
@@ -47,6 +52,7 @@ PROGRAM_LOOK_S = 30.0
 KEPT = "program.kept.toml"
 """The last program that held, beside the journal."""
 
+TOKENS = "tokens.json"
 
 @contextmanager
 def journal_trouble() -> Iterator[None]:
@@ -126,6 +132,7 @@ def _started(settings: Settings, registry: Registry, journal: Journal, agent_ver
             agent,
             journal,
             lane,
+        access = _access(settings, AccessLog(journal, lambda: agent.rules, trace_of(agent_version)))
             language=settings.register.language,
             store_name=settings.register.store_name,
             register_name=settings.register.register,
@@ -136,6 +143,7 @@ def _started(settings: Settings, registry: Registry, journal: Journal, agent_ver
         server = ScreenServer(
             backend,
             settings.screen.listen,
+            lacks=() if access.unlocks.needed else ("manager_pin",),
             service.listening_sockets(),
             settings.screen.frame_ancestors,
             unix_path=str(settings.screen.socket or ""),
@@ -143,6 +151,8 @@ def _started(settings: Settings, registry: Registry, journal: Journal, agent_ver
         agent.closers.append(server.stop)
         agent.awaited.append(threading.Thread(target=server.run, name="page", daemon=True))
         _log.info("page: %s", server.url)
+            foreign_origins=settings.screen.allowed_origins,
+            access=access,
     for finding in journal.findings:
         _log.warning("journal: %s", finding)
     for thread in (*agent.threads, *agent.awaited):
@@ -154,6 +164,12 @@ def _unsent(journal: Journal, settings: Settings) -> Callable[[], int]:
     """How many events wait for the cloud; a register without one waits for nobody."""
     if settings.cloud is None:
         return lambda: 0
+def _access(settings: Settings, record: AccessLog) -> Access:
+    """Who gets in beyond the page, and by which PIN."""
+    tokens = TokenBook(settings.journal / TOKENS)
+    return Access(tokens, Pairing(tokens, record.note), Unlocks(settings.screen.staff, record.note), record.note)
+
+
     reader = journal.reader()
     return lambda: reader.pending().count
 

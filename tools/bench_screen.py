@@ -120,7 +120,7 @@ def _answer_ms(port: int) -> float:
 
 def _open_events(port: int) -> tuple[socket.socket, Any]:
     line = socket.create_connection(("127.0.0.1", port), 30)
-    line.sendall(f"GET /v1/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+    line.sendall(f"GET /v1/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nSec-Fetch-Site: same-origin\r\n\r\n".encode())
     stream = line.makefile("r", encoding="utf-8", newline="\n")
     while not stream.readline().startswith("event: live"):
         pass

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "receipt": ("posagent.cli.receipt", "what a receipt says: kind, total, number, tax split, and why"),
     "queue": ("posagent.cli.queue", "the journal: what waits, what is parked or refused, check it, copy it"),
     "report": ("posagent.cli.report", "点検 (x) and 精算 (z): the figures of a business date"),
+    "staff": ("posagent.cli.staff", "make the entry of a person whose PIN releases voids, refunds and closings"),
     "cloud": ("posagent.cli.cloud", "the receiver: serve it, enrol registers, publish programs, prove its books"),
 }
 

@@ -13,12 +13,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from posagent.screen.access import Access
+from posagent.screen.access_routes import AccessRoutes
 from posagent.screen.backend import Answer, Backend
+from posagent.screen.callers import caller_of, role_of
 from posagent.screen.calls import Calls, RecentAnswers
 from posagent.screen.events import Streams
 from posagent.screen.problems import MEDIA_TYPE, Problem, body
 from posagent.screen.schemas import DEVICE_TEST, PRINT_ANSWER, REPORT, SALE, SCAN, TEST_MODE, VOID, Schema, read
-from posagent.screen.shown import shown_room, shown_status
+from posagent.screen.shown import shown_room, shown_status, without_members
 
 STATIC = Path(__file__).parent / "static"
 _MEDIA_TYPES = {
@@ -33,7 +36,7 @@ _PAGES = {"/": "index.html", "/tech": "tech.html", "/customer": "customer.html"}
 class Api:
     """The endpoints. One instance for each time that the web server runs."""
 
-    def __init__(self, backend: Backend, calls: Calls, streams: Streams, recent: RecentAnswers) -> None:
+    def __init__(self, backend: Backend, calls: Calls, streams: Streams, recent: RecentAnswers, access: Access | None = None) -> None:
         self._backend, self._calls, self._recent = backend, calls, recent
         self._files = {path.name: path.read_bytes() for path in STATIC.iterdir() if path.suffix in _MEDIA_TYPES}
         routes: list[BaseRoute] = [
@@ -50,12 +53,12 @@ class Api:
             Route("/v1/reports", self._report, methods=["POST"]),
             Route("/v1/print/{job}/answer", self._print_answer, methods=["POST"]),
             Route("/v1/slips/{job}.png", self._slip),
-            # The technician's: the policy knows them by path (posagent.screen.rules.scope_of) and asks tokens for the scope "tech". Our own
-            # page has no roles yet; when it has, the technician's role is asked for there, in the same place.
+            # The technician's: the policy knows them by path (posagent.screen.rules.scopes_of) and asks for the scope "tech".
             Route("/v1/devices", self._devices),
             Route("/v1/devices/{device}/preview", self._preview),
             Route("/v1/devices/{device}/test", self._device_test, methods=["POST"]),
             Route("/v1/test-mode", self._test_mode, methods=["POST"]),
+            *AccessRoutes(access or Access(), calls).routes,
         ]
         self.app = Starlette(routes=routes, exception_handlers={Problem: _problem, HTTPException: _plain_refusal})
 
@@ -77,9 +80,10 @@ class Api:
         ready = status.get("ready", False)
         return _json({"ready": ready, "degraded": status.get("degraded", [])}, 200 if ready else 503)
 
-    async def _status(self, _request: Request) -> Response:
+    async def _status(self, request: Request) -> Response:
         last_seq = await self._calls.ask(self._backend.last_seq)
-        return _json(shown_status(self._backend, await self._calls.ask(self._backend.status), last_seq))
+        shown = shown_status(self._backend, await self._calls.ask(self._backend.status), last_seq)
+        return _json(shown if "pos" in caller_of(request).scopes else without_members(shown))
 
     async def _sale(self, request: Request) -> Response:
         sale = read(await request.body(), SALE)
@@ -92,23 +96,20 @@ class Api:
         return await self._once(request, SCAN, lambda scan: self._calls.ask(self._backend.post_scan, scan["text"], scan.get("symbology")))
 
     async def _void(self, request: Request) -> Response:
-        return await self._once(
-            request,
-            VOID,
-            lambda void: self._calls.ask(
-                self._backend.void, void["sale_id"], void["reason"], void.get("operator", ""), void.get("role", "cashier")
-            ),
-        )
+        def act(void: dict[str, Any]) -> Awaitable[Answer]:
+            role, operator = role_of(request, void)
+            return self._calls.ask(self._backend.void, void["sale_id"], void["reason"], operator, role)
+
+        return await self._once(request, VOID, act)
 
     async def _report(self, request: Request) -> Response:
         key = request.headers["idempotency-key"]
-        return await self._once(
-            request,
-            REPORT,
-            lambda order: self._calls.ask(
-                self._backend.report, order["kind"], order.get("business_date"), order.get("operator", ""), order.get("role", "cashier"), key
-            ),
-        )
+
+        def act(order: dict[str, Any]) -> Awaitable[Answer]:
+            role, operator = role_of(request, order)
+            return self._calls.ask(self._backend.report, order["kind"], order.get("business_date"), operator, role, key)
+
+        return await self._once(request, REPORT, act)
 
     async def _print_answer(self, request: Request) -> Response:
         job = _job(request)

@@ -67,7 +67,7 @@ class Status(TypedDict, total=False):
     open: OpenCheckout | None
     questions: list[Question]
     shift_start_seq: int  # the page's history begins after this
-    degraded: list[str]  # what does not work while the agent is ready all the same
+    degraded: list[str]  # what does not work, or is not set up, while the agent is ready all the same; "manager_pin": roles are asserted
     ready: bool  # the journal can be written and the settings are good
 
 

@@ -6,6 +6,7 @@ import json
 import sys
 from typing import Any
 
+from posagent.screen.access_schemas import ACCESS
 from posagent.screen.problems import MEDIA_TYPE
 from posagent.screen.schemas import DEVICE_TEST, PRINT_ANSWER, REPORT, SALE, SCAN, TEST_MODE, VOID, Schema
 
@@ -216,6 +217,13 @@ READY: Schema = {
     "required": ["ready", "degraded"],
     "properties": {"ready": {"type": "boolean"}, "degraded": {"type": "array", "items": _TEXT}},
 }
+_UNLOCK_HEADER = {
+    "name": "posagent-unlock",
+    "in": "header",
+    "description": "a release by PIN (POST /v1/unlock): its person and role go on record. Needed for what only a manager may do, where a "
+    "manager has a PIN",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$"},
+}
 _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -249,6 +257,7 @@ def document() -> dict[str, Any]:
         "components": {
             "schemas": {
                 "Sale": SALE, "Scan": SCAN, "Void": VOID, "PrintAnswer": PRINT_ANSWER, "Report": REPORT,
+                **ACCESS,
                 "DeviceTest": DEVICE_TEST, "TestMode": TEST_MODE, "Room": ROOM, "Preview": PREVIEW,
                 "Answer": ANSWER, "ReportAnswer": REPORT_ANSWER, "Status": STATUS, "Ready": READY, "Problem": PROBLEM,
             },
@@ -260,8 +269,8 @@ def document() -> dict[str, Any]:
             "/v1/sales": {"post": _change("postSale", "A sale that the till has rung up", "Sale")},
             "/v1/quotes": {"post": _operation("quote", "What a sale would earn; records nothing", body="Sale", refusals=("409", "415", "422"))},
             "/v1/scans": {"post": _change("postScan", "A member code that was read elsewhere or typed", "Scan")},
-            "/v1/voids": {"post": _change("void", "Takes a sale's grant back", "Void", also=("403", "404"))},
-            "/v1/reports": {"post": _change("report", "点検 (x) or 精算 (z) of a business date", "Report", answer="ReportAnswer")},
+            "/v1/voids": {"post": _change("void", "Takes a sale's grant back", "Void", (_UNLOCK_HEADER,), ("403", "404"))},
+            "/v1/reports": {"post": _change("report", "点検 (x) or 精算 (z) of a date", "Report", (_UNLOCK_HEADER,), answer="ReportAnswer")},
             "/v1/print/{job}/answer": {"post": _change("answerPrint", "'Did it come out?', answered", "PrintAnswer", (_JOB,), ("404",))},
             "/v1/slips/{job}.png": {"get": _picture()},
             "/v1/devices": {"get": _operation("devices", "Every device with all that a technician asks of it", "Room")},
@@ -273,6 +282,11 @@ def document() -> dict[str, Any]:
             },
             "/v1/devices/{device}/test": {"post": _change("testDevice", "A printer's test slip", "DeviceTest", (_DEVICE,), ("404",))},
             "/v1/test-mode": {"post": _change("testMode", "Scans are explained and not given to the counter", "TestMode")},
+            "/v1/unlock": {"post": _once("unlock", "A PIN for a release of five minutes", "Unlocked", "Unlock", ("429",))},
+            "/v1/pair": {"post": _once("pair", "A pairing code for a token", "Paired", "Pair", ("410",))},
+            "/v1/pairings": {"post": _change("openPairing", "A pairing code (admin, Unix socket)", "Pairing", answer="PairingOpened")},
+            "/v1/tokens": {"get": _operation("tokens", "Every token (admin, Unix socket)", "Tokens", refusals=("401",))},
+            "/v1/tokens/revoke": {"post": _change("revokeToken", "Takes tokens back (admin, Unix socket)", "Revocation", answer="Revoked")},
             "/livez": {"get": _operation("alive", "The server answers")},
             "/readyz": {"get": _operation("ready", "The journal can be written and the settings are good", "Ready", also_ready=True)},
         },
@@ -307,6 +321,11 @@ def _change(
     replayed = {"Idempotency-Replayed": {"description": "true: this is the first answer again", "schema": {"type": "string", "enum": ["true"]}}}
     operation["responses"]["200"]["headers"] = replayed
     return {**operation, "parameters": [*parameters, _KEY]}
+
+
+def _once(name: str, summary: str, answer: str, body: str, also: tuple[str, ...]) -> dict[str, Any]:
+    """A POST that is good for once and takes no Idempotency-Key."""
+    return _operation(name, summary, answer, body=body, refusals=("400", "401", "403", "408", "409", "413", "415", "422", "503", *also))
 
 
 def _events() -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Owns who may ask what: the request policy in front of every route, as pure ASGI middleware.
 
 The checks run in this order and the first failure wins: peer, Host, method and sizes, Origin, preflight, content type and Idempotency-Key,
-token, scope. Nothing of a refused request is echoed or logged but its code. A Unix socket skips what only browsers need (Host, Origin,
-tokens): its file mode decides who may connect.
+token, scope, release by PIN. Nothing of a refused request is echoed or logged but its code. A Unix socket skips what only browsers need (Host,
+Origin, tokens): its file mode decides who may connect, and the kernel's word on the peer decides what it may do. What was found out about the
+caller goes to the routes as ``scope["caller"]``.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ import ipaddress
 import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import replace
 from typing import Any
 
+from posagent.screen.callers import Caller, Door
+from posagent.screen.peers import Peer
 from posagent.screen.problems import MEDIA_TYPE, Problem, body
-from posagent.screen.rules import Rules
-from posagent.screen.tokens import Failures, digest_of
+from posagent.screen.rules import Rules, is_open, scopes_of
+from posagent.screen.tokens import GIVEN, Failures, Paired, digest_of
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +74,8 @@ class Policy:
                     await _preflight(foreign, headers, send_on)
                     return
             self._check_content(scope, headers)
-            if not unix:
-                self._check_token(scope, headers, foreign)
+            caller = self._peer(scope) if unix else self._holder(scope, headers, foreign)
+            scope["caller"] = self._released(caller, scope["path"], headers)
             if scope["method"] in {"POST", "DELETE"}:
                 receive = _given(await _whole_body(headers, receive), receive)
             await self._app(scope, receive, send_on)
@@ -119,7 +123,7 @@ class Policy:
             return ""
         if len(origins) == 1 and origins[0] in self._own:
             return ""
-        if len(origins) != 1 or origins[0] == "null" or origins[0] not in self._rules.foreign_origins:
+        if len(origins) != 1 or origins[0] == "null" or not self._rules.allows(origins[0], scope["path"]):
             raise Problem(403, "E702", "this web page's origin is not in allowed_origins")
         return origins[0]
 
@@ -145,22 +149,56 @@ class Policy:
         if len(keys) != 1 or not _KEY.fullmatch(keys[0]):
             raise Problem(400, "E706", "give one Idempotency-Key of 8 to 64 letters, digits, _ or -", {"problem": "Idempotency-Key"})
 
-    def _check_token(self, scope: MutableMapping[str, Any], headers: _Headers, foreign: str) -> None:
+    def _peer(self, scope: MutableMapping[str, Any]) -> Caller:
+        """Who is at the other end of the Unix socket."""
+        peer: Peer | None = scope.get("state", {}).get("peer")
+        scopes = self._rules.peers.scopes(peer) if peer else frozenset()
+        if not scopes:
+            raise Problem(403, "E704", "this user is in no group that may use the agent; add it to posagent-pos or posagent-tech")
+        return Caller("socket", f"uid {peer.uid}" if peer else "", scopes)
+
+    def _holder(self, scope: MutableMapping[str, Any], headers: _Headers, foreign: str) -> Caller:
+        """Our own page, or the holder of a token."""
         given = headers.all("authorization")
         if not given and not foreign:
-            return  # our own page, or a program of this register
+            if not is_open(scope["path"]) and not self._is_own_page(headers):
+                detail = "a program needs a token (posagent pair --name NAME --scope pos), or uses the Unix socket"
+                raise Problem(401, "E703", detail, headers={"www-authenticate": "Bearer"})
+            return Caller("page", "", frozenset(GIVEN))
+        door: Door = "web" if foreign else "program"
+        if not given and is_open(scope["path"]):
+            return Caller(door, "", frozenset())
+        paired = self._checked(given, foreign)
+        return Caller(door, paired.name, paired.scopes)
+
+    def _is_own_page(self, headers: _Headers) -> bool:
+        """A browser says where a request comes from, and no page can make it say otherwise (Fetch Metadata); what a program says is no proof,
+        but a program of this machine is not what this is against."""
+        return bool(headers.all("origin")) or headers.one("sec-fetch-site") in {"same-origin", "none"}
+
+    def _checked(self, given: list[str], foreign: str) -> Paired:
         asker = foreign or "program"
         if self._failures.locked(asker):
             raise Problem(429, "E705", "too many failed tokens; wait a minute", headers={"retry-after": "60"})
         digest = digest_of(given[0]) if len(given) == 1 else None
-        paired = self._rules.tokens.find(digest) if digest else None
+        paired = self._rules.access.tokens.find(digest) if digest else None
         if paired is None:
-            self._failures.note(asker)
+            if given:
+                self._failures.note(asker)
             raise Problem(401, "E703", "a valid token is needed: Authorization: Bearer …", headers={"www-authenticate": "Bearer"})
         if paired.origin != foreign:
             raise Problem(403, "E704", "the token belongs to another origin")
-        if self._rules.scope_of(scope["path"]) not in paired.scopes:
-            raise Problem(403, "E704", "the token's scope does not reach this")
+        return paired
+
+    def _released(self, caller: Caller, path: str, headers: _Headers) -> Caller:
+        """The caller, if its scopes reach the path, with the release by PIN that the request shows."""
+        if not caller.scopes & scopes_of(path) and not is_open(path):
+            raise Problem(403, "E704", "the caller's scope does not reach this")
+        unlocks, shown = self._rules.access.unlocks, headers.all("posagent-unlock")
+        person = unlocks.person(shown[0], caller.holder) if len(shown) == 1 else None
+        if shown and person is None:
+            raise Problem(403, "E712", "the release by PIN has ended or is another caller's; POST /v1/unlock again")
+        return replace(caller, person=person, asserts=not unlocks.needed)
 
     def _address(self) -> dict[str, object]:
         return {"address": min((host for host in self._rules.hosts if host.startswith("127.")), default="127.0.0.1")}
@@ -223,7 +261,7 @@ async def _preflight(foreign: str, headers: _Headers, send: Send) -> None:
         raise Problem(403, "E702", "preflights are for web pages in allowed_origins")
     answer = [
         (b"access-control-allow-methods", b"GET, POST, DELETE"),
-        (b"access-control-allow-headers", b"authorization, content-type, idempotency-key, last-event-id"),
+        (b"access-control-allow-headers", b"authorization, content-type, idempotency-key, last-event-id, posagent-unlock"),
         (b"access-control-max-age", b"600"),
     ]
     if headers.one("access-control-request-private-network") == "true":

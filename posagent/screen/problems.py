@@ -10,7 +10,10 @@ from posagent.errors import CloudUnavailable, DeviceError, PosagentError, Refuse
 from posagent.messages import words
 
 MEDIA_TYPE = "application/problem+json"
-_STATUS_OF_CODE = {"E607": 422, "E608": 404, "E613": 403, "E615": 404, "E632": 404, "E901": 504}
+_STATUS_OF_CODE = {
+    "E607": 422, "E608": 404, "E613": 403, "E615": 404, "E632": 404, "E705": 429, "E710": 403, "E713": 403, "E714": 410, "E715": 404,
+    "E901": 504,
+}  # fmt: skip
 
 
 class Problem(Exception):
@@ -39,7 +42,8 @@ def from_trouble(trouble: PosagentError) -> Problem:
             status = 503
         case _:
             status = 500
-    return Problem(_STATUS_OF_CODE.get(trouble.code, status), trouble.code, str(trouble))
+    headers = {"retry-after": "60"} if trouble.code == "E705" else None
+    return Problem(_STATUS_OF_CODE.get(trouble.code, status), trouble.code, str(trouble), headers=headers)
 
 
 def spoken(code: str, values: Mapping[str, object] | None = None) -> dict[str, Any]:

@@ -1,16 +1,37 @@
-"""Owns what the request policy goes by: names, origins, frames and tokens, from the settings and the sockets. Imports next to nothing."""
+"""Owns what the request policy goes by: names, origins, frames, tokens, peers and releases, from the settings and the sockets. Imports next to
+nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from posagent.screen.tokens import FixedTokens, Scope, TokenBook
+from posagent.screen.access import Access
+from posagent.screen.peers import Peers
+from posagent.screen.tokens import Scope
+
+PAIR_PATH = "/v1/pair"
+_OF_ADMIN = ("/v1/pairings", "/v1/tokens")
+_OF_TECH = ("/v1/devices", "/v1/test-mode")
+_OF_BOTH = ("/v1/status", "/v1/unlock", PAIR_PATH)
 
 
-def scope_of(path: str) -> Scope:
-    """Which scope a token needs for a path."""
-    return "tech" if path == "/v1/test-mode" or path == "/v1/devices" or path.startswith("/v1/devices/") else "pos"
+def scopes_of(path: str) -> frozenset[Scope]:
+    """Which scopes reach a path; one of them is enough. Nothing below /v1 is for everybody but pairing."""
+    if _below(path, _OF_ADMIN):
+        return frozenset({"admin"})
+    if _below(path, _OF_TECH):
+        return frozenset({"tech"})
+    return frozenset({"pos", "tech"}) if _below(path, _OF_BOTH) else frozenset({"pos"})
+
+
+def is_open(path: str) -> bool:
+    """Whether a path needs no token from a program: the page and its files, the probes, and pairing itself."""
+    return not path.startswith("/v1/") or path == PAIR_PATH
+
+
+def _below(path: str, places: tuple[str, ...]) -> bool:
+    return any(path == place or path.startswith(f"{place}/") for place in places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +41,19 @@ class Rules:
     hosts: frozenset[str]
     foreign_origins: frozenset[str] = frozenset()
     frame_ancestors: tuple[str, ...] = ()
-    tokens: TokenBook = field(default_factory=FixedTokens)
-    keyless: frozenset[str] = frozenset({"/v1/quotes"})  # POST paths that change nothing
-    scope_of: Callable[[str], Scope] = scope_of
+    access: Access = field(default_factory=Access)
+    peers: Peers = field(default_factory=Peers)
+    keyless: frozenset[str] = frozenset({"/v1/quotes", "/v1/unlock", PAIR_PATH})  # POST paths without a lasting effect, or good for once only
 
     @property
     def own_origins(self) -> frozenset[str]:
         """The page's own origins."""
         return frozenset(f"http://{host}" for host in self.hosts)
+
+    def allows(self, origin: str, path: str) -> bool:
+        """Whether a page of another origin may ask at all: the settings name it, it is paired, or it is being paired."""
+        access = self.access
+        return origin in self.foreign_origins or origin in access.tokens.origins() or (path == PAIR_PATH and origin in access.pairing.origins())
 
     def security_headers(self) -> list[tuple[bytes, bytes]]:
         """What every answer carries."""

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from posagent.screen.access import Access
 from posagent.screen.backend import Backend
 from posagent.screen.listen import open_tcp, open_unix
+from posagent.screen.peers import peers_here
 from posagent.screen.rules import Rules, hosts_of
-from posagent.screen.tokens import FixedTokens, TokenBook
 
 if TYPE_CHECKING:
     from posagent.screen.calls import RecentAnswers
@@ -31,7 +32,8 @@ class ScreenServer:
     """Serves the page and /v1. The agent gives it a thread of its own: ``Thread(target=server.run)``.
 
     ``listen`` is a loopback address ("" for none), ``sockets`` are already listening sockets (from systemd), ``unix_path`` a Unix socket.
-    ``foreign_origins`` are web pages elsewhere that may call with a token; ``frame_ancestors`` pages that may show ours in a frame.
+    ``foreign_origins`` are web pages elsewhere that may call with a token; ``frame_ancestors`` pages that may show ours in a frame;
+    ``access`` holds tokens, pairing and the staff's releases.
     Raises PortTaken and SettingsError.
     """
 
@@ -44,7 +46,7 @@ class ScreenServer:
         *,
         unix_path: str = "",
         foreign_origins: Sequence[str] = (),
-        tokens: TokenBook | None = None,
+        access: Access | None = None,
         idle_s: float = IDLE_S,
     ) -> None:
         self._backend = backend
@@ -67,7 +69,8 @@ class ScreenServer:
             hosts_of(name[1] for name in names),
             frozenset(foreign_origins),
             tuple(frame_ancestors),
-            tokens or FixedTokens(),
+            access or Access(),
+            peers_here(),
         )
         self._wake_in, self._wake_out = socket.socketpair()
         self._stopped = False

@@ -32,6 +32,13 @@ def shown_status(backend: Backend, status: Status, last_seq: int) -> dict[str, A
     }
 
 
+def without_members(shown: dict[str, Any]) -> dict[str, Any]:
+    """The same for a technician: nothing of a customer, not even masked."""
+    opened = shown["open"]
+    questions = [{**question, "member": None} for question in shown["questions"]]
+    return {**shown, "open": {**opened, "member": None} if opened else None, "questions": questions}
+
+
 def shown_event(event: PageEvent) -> dict[str, Any]:
     """The body of a ``page`` event."""
     return {**event, **({"message": spoken(code)} if (code := event.get("code")) else {})}

@@ -21,11 +21,14 @@ from posagent.screen.api import Api
 from posagent.screen.backend import Backend
 from posagent.screen.calls import Calls, RecentAnswers
 from posagent.screen.events import Streams
+from posagent.screen.peers import Peer, peer_of
 from posagent.screen.policy import HEADER_BYTES, App, Policy, Receive, Send
 from posagent.screen.problems import MEDIA_TYPE, Problem, body
 from posagent.screen.rules import Rules
 
 CONNECTIONS = 32
+CONNECTIONS_OF_ONE = 8
+"""Of one process through the Unix socket: a program that forgets to close must not shut out the others."""
 HEAD_S = 5.0
 IDLE_CONNECTION_S = 60
 _STOP_S = 2
@@ -58,7 +61,7 @@ class Run:
         calls = Calls()
         streams = Streams(self._backend, calls)
         bugs: list[Exception] = []
-        app = Policy(Api(self._backend, calls, streams, self._recent).app, self._rules)
+        app = Policy(Api(self._backend, calls, streams, self._recent, self._rules.access).app, self._rules)
         server = _Server(_config(_bug_trap(app, bugs, lambda: server.stop())), self._listeners, streams, self._idle_s)
         self._server, self._loop = server, asyncio.get_running_loop()
         if self._stopped:
@@ -186,13 +189,19 @@ class _Connection(H11Protocol):
     """One connection, with what uvicorn does not have: a time limit for the head of a request, and a limit of connections."""
 
     _head_timer: asyncio.TimerHandle | None = None
+    peer: Peer | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._changed()
-        self.app_state = {**self.app_state, "abort": transport.abort}
+        line = transport.get_extra_info("socket")
+        self.peer = peer_of(line) if line is not None and line.family == socket.AF_UNIX else None
+        self.app_state = {**self.app_state, "abort": transport.abort, "peer": self.peer}
         if len(self.connections) > CONNECTIONS:
             self._refuse(Problem(503, "E709", f"more than {CONNECTIONS} connections; close one"))
+            return
+        if self.peer is not None and self._of_one(self.peer.pid) > CONNECTIONS_OF_ONE:
+            self._refuse(Problem(503, "E709", f"more than {CONNECTIONS_OF_ONE} connections of one program; close one"))
             return
         self._head_timer = self.loop.call_later(IDLE_CONNECTION_S, transport.close)
 
@@ -229,6 +238,9 @@ class _Connection(H11Protocol):
         head += "cache-control: no-store\r\nx-content-type-options: nosniff\r\ncross-origin-resource-policy: same-origin\r\n\r\n"
         self.transport.write(head.encode("ascii") + document)
         self.transport.close()
+
+    def _of_one(self, pid: int) -> int:
+        return sum(isinstance(other, _Connection) and other.peer is not None and other.peer.pid == pid for other in self.connections)
 
     def _stop_timer(self) -> None:
         if self._head_timer is not None:

@@ -20,7 +20,7 @@ class Reader:
 
     def __init__(self, port: int, after: int | str | None = None, query: str = "") -> None:
         self.line = socket.create_connection(("127.0.0.1", port), 10)
-        header = f"Last-Event-ID: {after}\r\n" if after is not None else ""
+        header = "Sec-Fetch-Site: same-origin\r\n" + (f"Last-Event-ID: {after}\r\n" if after is not None else "")
         self.line.sendall(f"GET /v1/events{query} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{header}\r\n".encode())
         self.stream = self.line.makefile("rb")
         self.status = int(self.stream.readline().split()[1])

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from posagent.screen.api import _PAGES as PAGES
 from posagent.screen.api import Api
 from posagent.screen.openapi import document, text
 from posagent.screen.problems import Problem
@@ -34,7 +35,7 @@ def test_every_route_is_described_and_every_description_has_a_route() -> None:
     routes = Api(None, None, None, None).app.routes  # type: ignore[arg-type]  # the routes do not touch them
     served = {(route.path, method) for route in routes for method in route.methods - {"HEAD"}}  # type: ignore[attr-defined]
     described = {(path, method.upper()) for path, item in document()["paths"].items() for method in item}
-    assert served - {("/", "GET"), ("/tech", "GET"), ("/static/{name}", "GET")} == described
+    assert served - {("/static/{name}", "GET"), *((path, "GET") for path in PAGES)} == described
 
 
 def test_every_schema_is_a_valid_schema() -> None:
@@ -45,7 +46,9 @@ def test_every_schema_is_a_valid_schema() -> None:
 def ask(address: str, method: str, path: str, body: bytes | None = None, key: str = "key-0000") -> tuple[int, Any]:
     host, _, port = address.rpartition(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=10)
-    headers = {"Content-Type": "application/json", "Idempotency-Key": key} if body is not None else {}
+    headers = {"Sec-Fetch-Site": "same-origin"}
+    if body is not None:
+        headers |= {"Content-Type": "application/json", "Idempotency-Key": key}
     connection.request(method, path, body, headers)
     response = connection.getresponse()
     answer = json.loads(response.read())

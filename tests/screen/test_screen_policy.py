@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import socket
@@ -13,28 +12,22 @@ from typing import Any
 
 import pytest
 
-from posagent.screen.tokens import FAILURES_PER_MINUTE, Failures, FixedTokens, Paired, digest_of
+from posagent.screen.access import Access
+from posagent.screen.tokens import FAILURES_PER_MINUTE, Failures, TokenBook, digest_of
 
 POS, OTHER = "https://pos.example.jp", "https://other.example.jp"
-T_POS = base64.urlsafe_b64encode(b"p" * 32).decode().rstrip("=")
-T_CLI = base64.urlsafe_b64encode(b"c" * 32).decode().rstrip("=")
-T_TECH = base64.urlsafe_b64encode(b"t" * 32).decode().rstrip("=")
+TOKENS = TokenBook()
+T_POS = TOKENS.add("web POS", POS, frozenset({"pos"}))
+T_CLI = TOKENS.add("cli", "", frozenset({"pos"}))
+T_TECH = TOKENS.add("technician", POS, frozenset({"tech"}))
 SALE = b'{"total":300}'
 KEY = "Idempotency-Key: vector-0001"
 TYPE = "Content-Type: application/json"
+OWN = "Sec-Fetch-Site: same-origin"  # what a browser says of our own page's requests
 
 
 def hashed(token: str) -> str:
     return sha256(token.encode()).hexdigest()
-
-
-TOKENS = FixedTokens(
-    {
-        hashed(T_POS): Paired("web POS", POS, frozenset({"pos"})),
-        hashed(T_CLI): Paired("cli", "", frozenset({"pos"})),
-        hashed(T_TECH): Paired("technician", POS, frozenset({"tech"})),
-    }
-)
 
 
 class Wire:
@@ -73,7 +66,7 @@ def read_answer(line: socket.socket) -> tuple[int, dict[str, str], bytes]:
 
 @pytest.fixture
 def wire(counter: Any, serve: Any) -> Iterator[Wire]:
-    with serve(counter, foreign_origins=(POS, OTHER), tokens=TOKENS) as server:
+    with serve(counter, foreign_origins=(POS, OTHER), access=Access(TOKENS)) as server:
         yield Wire(int(server.address.rpartition(":")[2]))
 
 
@@ -180,8 +173,18 @@ def test_v12_a_token_of_one_origin_is_worth_nothing_at_another(wire: Wire) -> No
     assert wire.ask("GET /v1/status", f"Origin: {POS}", bearer(T_CLI))[0] == 403
 
 
-def test_a_token_of_another_scope_does_not_reach_the_counter(wire: Wire) -> None:
-    assert wire.ask("GET /v1/status", f"Origin: {POS}", bearer(T_TECH))[0] == 403
+def test_a_token_of_another_scope_does_not_reach_the_counter(wire: Wire, counter: Any) -> None:
+    assert wire.ask("GET /v1/events", f"Origin: {POS}", bearer(T_TECH))[0] == 403
+    assert wire.ask("POST /v1/sales", f"Origin: {POS}", bearer(T_TECH), TYPE, KEY, body=SALE)[0] == 403
+    assert counter.calls == []
+
+
+def test_a_technician_sees_the_counters_state_without_the_member(wire: Wire, counter: Any) -> None:
+    counter.change(open={"member": "**** **** 4821", "amount": 300}, questions=[{"job": "7", "member": "**** **** 4821"}])
+    seen = {token: wire.ask("GET /v1/status", f"Origin: {POS}", bearer(token))[2] for token in (T_POS, T_TECH)}
+    assert seen[T_POS].count(b"4821") == 2
+    assert json.loads(seen[T_TECH])["open"] == {"member": None, "amount": 300}
+    assert b"4821" not in seen[T_TECH]
 
 
 def test_v13_a_preflight_of_an_unknown_origin_is_refused_without_a_word_of_cors(wire: Wire) -> None:
@@ -213,17 +216,17 @@ def test_an_answer_to_a_paired_page_may_be_read_there(wire: Wire) -> None:
     "key", ["", "Idempotency-Key: short", "Idempotency-Key: " + "x" * 65, "Idempotency-Key: with space", f"{KEY}\r\n{KEY}"]
 )
 def test_v15_a_change_without_a_proper_key_is_refused(wire: Wire, counter: Any, key: str) -> None:
-    assert wire.ask("POST /v1/sales", TYPE, *([key] if key else []), body=SALE)[0] == 400
+    assert wire.ask("POST /v1/sales", OWN, TYPE, *([key] if key else []), body=SALE)[0] == 400
     assert counter.calls == []
 
 
 def test_v16_v17_the_same_key_gives_the_same_answer_and_another_body_none(wire: Wire, counter: Any) -> None:
-    first = wire.ask("POST /v1/sales", TYPE, KEY, body=SALE)
-    again = wire.ask("POST /v1/sales", TYPE, KEY, body=SALE)
+    first = wire.ask("POST /v1/sales", OWN, TYPE, KEY, body=SALE)
+    again = wire.ask("POST /v1/sales", OWN, TYPE, KEY, body=SALE)
     assert first[0] == again[0] == 200
     assert first[2] == again[2]
     assert ("idempotency-replayed" in first[1], again[1].get("idempotency-replayed")) == (False, "true")
-    assert wire.ask("POST /v1/sales", TYPE, KEY, body=b'{"total":301}')[0] == 422
+    assert wire.ask("POST /v1/sales", OWN, TYPE, KEY, body=b'{"total":301}')[0] == 422
 
 
 def test_v18_there_is_no_web_socket_for_anybody(wire: Wire) -> None:
@@ -234,18 +237,18 @@ def test_v18_there_is_no_web_socket_for_anybody(wire: Wire) -> None:
 
 def test_v19_nothing_is_changed_by_a_get(wire: Wire, counter: Any) -> None:
     for path in ("/v1/sales?total=300", "/v1/scans?text=2900000004821", "/v1/voids?sale_id=S-1", "/v1/print/J1/answer?came_out=true"):
-        status, headers, _ = wire.ask(f"GET {path}")
+        status, headers, _ = wire.ask(f"GET {path}", OWN)
         assert (status, headers["allow"]) == (405, "POST")
-    assert wire.ask("PUT /v1/sales", TYPE, KEY, body=SALE)[0] == 405
-    assert wire.ask("TRACE /v1/sales")[0] == 405
+    assert wire.ask("PUT /v1/sales", OWN, TYPE, KEY, body=SALE)[0] == 405
+    assert wire.ask("TRACE /v1/sales", OWN)[0] == 405
     assert counter.calls == []
 
 
 def test_v20_too_much_is_refused_and_the_answer_arrives(wire: Wire, counter: Any) -> None:
-    assert wire.ask("POST /v1/sales", TYPE, KEY, body=b" " * 65_536)[0] == 400  # fits, and is not JSON
+    assert wire.ask("POST /v1/sales", OWN, TYPE, KEY, body=b" " * 65_536)[0] == 400  # fits, and is not JSON
     for size in (65_537, 200_000):
-        assert wire.ask("POST /v1/sales", TYPE, KEY, body=b" " * size)[0] == 413
-    assert wire.ask("POST /v1/sales", TYPE, KEY, "Content-Length: 5000000")[0] == 413  # at once, before a byte of it
+        assert wire.ask("POST /v1/sales", OWN, TYPE, KEY, body=b" " * size)[0] == 413
+    assert wire.ask("POST /v1/sales", OWN, TYPE, KEY, "Content-Length: 5000000")[0] == 413  # at once, before a byte of it
     assert wire.ask("GET /v1/status?" + "x" * 2048)[0] == 414
     assert wire.ask("GET /v1/status", *[f"X-{number}: 1" for number in range(64)])[0] == 431
     assert wire.ask("GET /v1/status", "X-Long: " + "x" * 17_000)[0] in {400, 431}
@@ -253,14 +256,15 @@ def test_v20_too_much_is_refused_and_the_answer_arrives(wire: Wire, counter: Any
 
 
 def test_v20_chunked_bodies_are_counted_too(wire: Wire) -> None:
-    head = f"POST /v1/sales HTTP/1.1\r\nHost: {wire.host}\r\n{TYPE}\r\n{KEY}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    head = f"POST /v1/sales HTTP/1.1\r\nHost: {wire.host}\r\n{OWN}\r\n{TYPE}\r\n{KEY}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
     chunk = b"8000\r\n" + b" " * 0x8000 + b"\r\n"
     assert wire.raw(head, chunk, chunk, b"1\r\n \r\n0\r\n\r\n")[0] == 413
     assert wire.raw(head, b"d\r\n" + SALE + b"\r\n0\r\n\r\n")[0] == 200
 
 
 def test_v20_two_ways_of_saying_the_length_are_malformed(wire: Wire, counter: Any) -> None:
-    request = f"POST /v1/sales HTTP/1.1\r\nHost: {wire.host}\r\n{TYPE}\r\n{KEY}\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+    request = f"POST /v1/sales HTTP/1.1\r\nHost: {wire.host}\r\n{OWN}\r\n{TYPE}\r\n{KEY}\r\n"
+    request += "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert wire.raw(request.encode() + b"d\r\n" + SALE + b"\r\n0\r\n\r\n")[0] == 400
     assert counter.calls == []
 
@@ -271,7 +275,7 @@ def test_v20_a_head_or_body_that_comes_too_slowly_is_given_up(wire: Wire, monkey
     monkeypatch.setattr("posagent.screen.policy.BODY_S", 0.3)
     began = time.monotonic()
     assert wire.raw(b"GET /livez HTT")[0] == 408
-    head = f"POST /v1/sales HTTP/1.1\r\nHost: {wire.host}\r\n{TYPE}\r\n{KEY}\r\nContent-Length: 13\r\n\r\n"
+    head = f"POST /v1/sales HTTP/1.1\r\nHost: {wire.host}\r\n{OWN}\r\n{TYPE}\r\n{KEY}\r\nContent-Length: 13\r\n\r\n"
     assert wire.raw(head.encode(), b'{"to')[0] == 408
     assert time.monotonic() - began < 5
 
@@ -313,12 +317,12 @@ def test_ten_failed_tokens_lock_that_asker_for_a_minute_and_nobody_else(wire: Wi
     status, headers, _ = wire.ask("GET /v1/status", f"Origin: {OTHER}", bearer("A" * 43))
     assert (status, headers["retry-after"]) == (429, "60")
     assert wire.ask("GET /v1/status", f"Origin: {POS}", bearer(T_POS))[0] == 200
-    assert wire.ask("GET /v1/status")[0] == 200
+    assert wire.ask("GET /v1/status", OWN)[0] == 200
 
 
 def test_a_lock_ends_after_a_minute() -> None:
     now = [100.0]
-    failures = Failures(lambda: now[0])
+    failures = Failures(clock=lambda: now[0])
     for _ in range(FAILURES_PER_MINUTE):
         assert not failures.locked("a")
         failures.note("a")
@@ -339,12 +343,12 @@ def test_no_problem_document_repeats_what_was_sent(wire: Wire) -> None:
     marker = "NEEDLE"
     answers = [
         wire.ask(f"GET /{marker}"),
-        wire.ask(f"GET /v1/slips/{marker}.png"),
+        wire.ask(f"GET /v1/slips/{marker}.png", OWN),
         wire.ask("GET /v1/status", f"Origin: https://{marker}"),
-        wire.ask("GET /v1/events", f"Last-Event-ID: {marker}"),
-        wire.ask("POST /v1/sales", TYPE, KEY, body=json.dumps({"total": 1, marker: 1}).encode()),
-        wire.ask("POST /v1/sales", TYPE, KEY, body=json.dumps({"total": 1, "kind": marker}).encode()),
-        wire.ask("POST /v1/sales", TYPE, f"Idempotency-Key: {marker}-{marker} ?", body=SALE),
+        wire.ask("GET /v1/events", OWN, f"Last-Event-ID: {marker}"),
+        wire.ask("POST /v1/sales", OWN, TYPE, KEY, body=json.dumps({"total": 1, marker: 1}).encode()),
+        wire.ask("POST /v1/sales", OWN, TYPE, KEY, body=json.dumps({"total": 1, "kind": marker}).encode()),
+        wire.ask("POST /v1/sales", OWN, TYPE, f"Idempotency-Key: {marker}-{marker} ?", body=SALE),
     ]
     assert [status for status, _, _ in answers] == [404, 404, 403, 400, 422, 422, 400]
     assert [body for _, _, body in answers if re.search(marker.encode(), body, re.IGNORECASE)] == []

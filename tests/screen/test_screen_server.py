@@ -19,13 +19,14 @@ from posagent.errors import DeviceBusy, PortTaken, Refused, SettingsError, Stora
 from posagent.screen.server import ScreenServer
 
 JSON = {"Content-Type": "application/json"}
+OWN = {**JSON, "Sec-Fetch-Site": "same-origin"}  # what a browser says of our own page's requests
 
 
 def ask(server: ScreenServer, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, http.client.HTTPMessage]:
     """One request on a connection of its own: (status, JSON or bytes, headers)."""
     host, _, port = server.address.rpartition(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=10)
-    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    sent = {"Sec-Fetch-Site": "same-origin", **{name.replace("_", "-"): value for name, value in headers.items()}}
     if method == "POST":
         sent = {**JSON, "Idempotency-Key": "key-0000", **sent}
     connection.request(method, path, json.dumps(body) if body is not None else None, sent)
@@ -161,7 +162,7 @@ def test_a_slip_is_a_picture_or_a_clear_no(server: ScreenServer, counter: Any) -
 def test_a_quote_needs_no_key_and_records_nothing(server: ScreenServer, counter: Any) -> None:
     host, port = server.address.split(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=5)
-    connection.request("POST", "/v1/quotes", json.dumps({"total": 4980}), JSON)
+    connection.request("POST", "/v1/quotes", json.dumps({"total": 4980}), OWN)
     assert json.loads(connection.getresponse().read()) == {"points": 49}
     connection.close()
     assert counter.journal == []
@@ -201,7 +202,7 @@ def test_stopping_ends_open_streams_within_two_seconds(counter: Any, serve: Any)
     with serve(counter) as server:
         host, port = server.address.split(":")
         connection = http.client.HTTPConnection(host, int(port), timeout=5)
-        connection.request("GET", "/v1/events")
+        connection.request("GET", "/v1/events", headers=OWN)
         response = connection.getresponse()
         assert response.read1(100)
     while response.read1(65536):  # ends: the stream was closed properly, not left hanging

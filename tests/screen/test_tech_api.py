@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import http.client
 import json
-from hashlib import sha256
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from posagent.screen.access import Access
 from posagent.screen.openapi import document
-from posagent.screen.rules import scope_of
-from posagent.screen.tokens import FixedTokens, Paired
+from posagent.screen.rules import scopes_of
+from posagent.screen.tokens import TokenBook
 
 SCHEMAS = document()["components"]["schemas"]
 PICTURE = {"jpeg": "AAAA", "width": 480, "height": 270, "strips": [[240.0, 130.0, 200.0, 40.0, 0.1]], "read": ["EAN13"], "sharpness": 0.6,
@@ -22,7 +22,7 @@ PICTURE = {"jpeg": "AAAA", "width": 480, "height": 270, "strips": [[240.0, 130.0
 def ask(server: Any, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, dict[str, str]]:
     host, _, port = server.address.rpartition(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=10)
-    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    sent = {"Sec-Fetch-Site": "same-origin", **{name.replace("_", "-"): value for name, value in headers.items()}}
     if body is not None:
         sent = {"Content-Type": "application/json", "Idempotency-Key": "key-0000", **sent}
     connection.request(method, path, json.dumps(body) if body is not None else None, sent)
@@ -108,14 +108,9 @@ def test_another_web_site_sees_no_picture_and_switches_nothing(counter: Any, ser
 
 
 def test_a_tills_token_does_not_open_the_technicians_room(counter: Any, serve: Any) -> None:
-    origin, pos, tech = "https://pos.example.jp", "p" * 43, "t" * 43
-    book = FixedTokens(
-        {
-            sha256(pos.encode()).hexdigest(): Paired("till", origin, frozenset({"pos"})),
-            sha256(tech.encode()).hexdigest(): Paired("tool", origin, frozenset({"tech"})),
-        }
-    )
-    with serve(counter, foreign_origins=(origin,), tokens=book) as server:
+    origin, book = "https://pos.example.jp", TokenBook()
+    pos, tech = book.add("till", origin, frozenset({"pos"})), book.add("tool", origin, frozenset({"tech"}))
+    with serve(counter, access=Access(book)) as server:
         for path in ("/v1/devices", "/v1/devices/phone-camera/preview"):
             assert ask(server, "GET", path, Origin=origin, Authorization=f"Bearer {pos}")[0] == 403
             assert ask(server, "GET", path, Origin=origin, Authorization=f"Bearer {tech}")[0] == 200
@@ -123,7 +118,7 @@ def test_a_tills_token_does_not_open_the_technicians_room(counter: Any, serve: A
 
 
 def test_the_technicians_paths_are_these() -> None:
-    paths = [path for path in document()["paths"] if scope_of(path) == "tech"]
+    paths = [path for path in document()["paths"] if scopes_of(path) == {"tech"}]
     assert paths == ["/v1/devices", "/v1/devices/{device}/preview", "/v1/devices/{device}/test", "/v1/test-mode"]
 
 

@@ -1,0 +1,51 @@
+"""Owns the record of access decisions: each goes into the journal as an event of its own, without any secret."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from offline_queue.errors import JournalError
+from offline_queue.events import NewEvent, NewJob
+from offline_queue.journal import Journal
+from posagent import events as ev
+from posagent.checkout import Rules
+from posagent.errors import StorageError
+from posagent.events import draft
+
+_COMMIT_S = 8.0
+
+
+class AccessLog:
+    """Called from the HTTP server's threads; every call waits for the disk. Raises StorageError."""
+
+    def __init__(self, journal: Journal, rules: Callable[[], Rules], trace: Mapping[str, Any]) -> None:
+        self._journal, self._rules, self._trace = journal, rules, trace
+
+    def note(self, what: str, circumstances: Mapping[str, object]) -> None:
+        """Puts a decision on record."""
+        self.note_with(what, circumstances, ())
+
+    def note_with(self, what: str, circumstances: Mapping[str, object], jobs: tuple[NewJob, ...]) -> None:
+        """The same, with print jobs in the same transaction."""
+        now, rules = datetime.now().astimezone(), self._rules()
+        at = now.isoformat(timespec="milliseconds")
+        noted = draft(
+            ev.ACCESS_NOTED,
+            place=rules.place,
+            idemkey=f"access/{uuid.uuid4()}",
+            at=at,
+            business_date=rules.day(now),
+            operator="system",
+            role="system",
+            program=rules.register.program,
+            data={"what": what, "access": dict(circumstances)},
+            trace={"at": at, **self._trace},
+        )
+        try:
+            self._journal.put([NewEvent(noted.type, noted.subject, noted.idemkey, noted.time, noted.data)], list(jobs)).result(_COMMIT_S)
+        except (JournalError, TimeoutError) as trouble:
+            why = trouble or "the disk did not answer in time"
+            raise StorageError(f"this was not recorded, so it is not done: {why}; try again") from trouble
