@@ -178,8 +178,9 @@ def _first_doubt(conn: sqlite3.Connection, path: Path, source: str) -> str:
         raise JournalForeign(
             f"{path}: belongs to register {belongs}, but the settings say {source}; correct the settings, or move the journal directory away"
         )
-    if not belongs:
-        return ""  # the very first start was interrupted
+    if not belongs:  # the very first start was interrupted, unless there is something already: name and stream are written together
+        fresh = "stream_id" not in values and conn.execute("SELECT 1 FROM ev LIMIT 1").fetchone() is None
+        return "" if fresh else "the register's name is gone"
     clean = meta_int(values, "clean") == 1
     suspected = "doubt" in values  # the check beside the last run found something
     if suspected or (not clean and path.stat().st_size <= CHECKED_BYTES):

@@ -76,11 +76,12 @@ class Upkeep:
     def measure(self, conn: sqlite3.Connection) -> None:
         """Looks at reserve and disk, and says what is short."""
         self._since_measured = 0
-        found = os.statvfs(self._path)
         try:
-            wal = self._wal.stat().st_size
-        except FileNotFoundError:
-            wal = 0
+            found = os.statvfs(self._path)
+            wal = self._wal.stat().st_size if self._wal.exists() else 0
+        except OSError as trouble:  # the file was taken away under us, or the disk is dying: a put will find out and say so
+            self._note("disk", True, f"{self._path}: the disk does not answer ({trouble.strerror}); look at it, then restart posagent")
+            return
         self.space = Space(reserve=free_reserve(conn), disk_free=found.f_bavail * found.f_frsize, wal=wal)
         percent = self.reserve_percent()
         free_mb = self.space.disk_free >> 20

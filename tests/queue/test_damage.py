@@ -211,6 +211,22 @@ def test_damage_in_rows_that_were_sent_long_ago_is_found_beside_the_running_jour
     third.close()
 
 
+@pytest.mark.parametrize("gone", ["k = 'source'", "1"])
+def test_a_file_that_has_lost_its_name_is_checked_like_any_other(sound: Path, tmp_path: Path, gone: str) -> None:
+    directory = _copy(sound, tmp_path / "x")
+    conn = sqlite3.connect(directory / "queue.db")
+    conn.execute(f"DELETE FROM meta WHERE {gone}")  # noqa: S608 - a test's own words
+    conn.execute("UPDATE ev SET body = CAST(replace(CAST(body AS TEXT), 'points\":3,', 'points\":4,') AS BLOB) WHERE seq = 4")
+    conn.commit()
+    conn.close()
+    journal = Journal.open(directory, source=SOURCE, reserve_mb=0)
+    assert "repaired" in journal.findings[0]
+    assert "20261122/R2/000003/point" not in _keys(journal)
+    assert len(_keys(journal)) == COUNT - 1
+    _check_chain(journal)
+    journal.close()
+
+
 def _scratch(pristine: bytes, draw: random.Random) -> bytes:
     """One to twenty scratches: bits, bytes, runs of zeros."""
     content = bytearray(pristine)

@@ -154,6 +154,21 @@ def test_an_import_by_a_lane_does_not_outgrow_the_log(journal: Journal, grant: G
     assert max(sizes[5:]) <= max(sizes[:5]) + (1 << 20), "the log of an endless import must be taken up on the way"
 
 
+def test_a_file_that_is_taken_away_under_the_journal_is_said_and_ends_nothing(journal: Journal, grant: Grant, tmp_path: Path) -> None:
+    _fill(journal, grant, 1)
+    away = journal.path.with_name("elsewhere")
+    journal.path.rename(away)
+
+    def measure(conn: sqlite3.Connection) -> None:
+        journal._writer._upkeep.measure(conn)
+
+    journal.transact(measure).result(60)
+    assert any("does not answer" in note for note in journal.health().notes)
+    away.rename(journal.path)
+    journal.transact(measure).result(60)
+    assert journal.health().notes == ()
+
+
 def test_health_says_what_a_technician_must_know(journal: Journal, grant: Grant) -> None:
     _fill(journal, grant, 1)
     health = journal.health()
