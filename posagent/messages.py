@@ -233,16 +233,6 @@ _ROWS = (
          "The request did not arrive in time", "Try again."),
     _row("E709", "接続が多すぎます", "使っていない画面を閉じてください。",
          "Too many connections", "Close pages that are not in use."),
-    # E9 internal
-    _row("E900", "内部エラーです", "会計は続けられます。サポートに番号を伝えてください。",
-         "Something went wrong inside", "Go on selling. Tell support this code."),
-    _row("E901", "時間内に答えがありませんでした", "そのまま待つか、同じ内容でもう一度送ってください。二重にはなりません。",
-         "There was no answer in time", "Wait, or send the same again: it will not count twice."),
-    _row("E902", "レジのプログラムとつながっていません", "会計は続けられます。自動でつなぎ直します。",
-         "The page has lost the agent", "Go on selling. It reconnects by itself."),
-)  # fmt: skip
-
-CATALOGUE: Mapping[str, Message] = {row.code: row for row in _ROWS}
     _row("E710", "担当者コードまたは暗証番号が違います", "確かめて、もう一度入力してください。",
          "The staff code or the PIN is wrong", "Check both and enter them again."),
     _row("E711", "このレジには暗証番号が登録されていません", "サポートに登録（posagent staff pin）を依頼してください。",
@@ -255,3 +245,13 @@ CATALOGUE: Mapping[str, Message] = {row.code: row for row in _ROWS}
          "The pairing code is no longer valid", "Make a new one: posagent pair"),
     _row("E715", "そのトークンは見つかりません", "posagent tokens list で確かめてください。",
          "There is no such token", "Look at: posagent tokens list"),
+    # E9 internal
+    _row("E900", "内部エラーです", "会計は続けられます。サポートに番号を伝えてください。",
+         "Something went wrong inside", "Go on selling. Tell support this code."),
+    _row("E901", "時間内に答えがありませんでした", "そのまま待つか、同じ内容でもう一度送ってください。二重にはなりません。",
+         "There was no answer in time", "Wait, or send the same again: it will not count twice."),
+    _row("E902", "レジのプログラムとつながっていません", "会計は続けられます。自動でつなぎ直します。",
+         "The page has lost the agent", "Go on selling. It reconnects by itself."),
+)  # fmt: skip
+
+CATALOGUE: Mapping[str, Message] = {row.code: row for row in _ROWS}

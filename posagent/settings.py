@@ -58,9 +58,9 @@ class ScreenSettings:
     listen: str
     socket: Path | None
     frame_ancestors: tuple[str, ...]
-
     allowed_origins: tuple[str, ...] = ()
     staff: tuple[Staff, ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class CheckoutSettings:
@@ -221,8 +221,6 @@ def _screen(table: Table, people: list[Table], base: Path) -> ScreenSettings:
     return found
 
 
-def _checkout(table: Table) -> CheckoutSettings:
-    found = CheckoutSettings(
 def _staff_beside(table: Table, path: Path, known: tuple[Staff, ...]) -> tuple[Staff, ...]:
     try:
         found = staff_file(path)
@@ -234,6 +232,8 @@ def _staff_beside(table: Table, path: Path, known: tuple[Staff, ...]) -> tuple[S
     return found
 
 
+def _checkout(table: Table) -> CheckoutSettings:
+    found = CheckoutSettings(
         pair_window_s=table.integer("pair_window_s", 120, minimum=10, maximum=3600),
         bounce_s=table.integer("bounce_s", 2, minimum=0, maximum=10),
         operator=table.text("operator", "register", pattern=_NAME, wanted=_NAME_WANTED),

@@ -17,8 +17,8 @@ from offline_queue.print_lane import PrintLane
 from offline_queue.sync import SyncLane
 from posagent import events as ev
 from posagent import service
-from posagent.agent import Agent, NewRules, Say, empty_board, trace_of
 from posagent.access_log import AccessLog
+from posagent.agent import Agent, NewRules, Say, empty_board, trace_of
 from posagent.backend import ScreenBackend
 from posagent.checkout import Rules
 from posagent.clock import believable, kernel_synchronised
@@ -37,22 +37,22 @@ from posagent.pairing import Pairing
 from posagent.print_loop import PrintLoop, Recorder, cancel_slips
 from posagent.program_store import InForce, keep, program_in_force
 from posagent.registry import Registry
-from posagent.screen.server import ScreenServer
 from posagent.screen.access import Access
+from posagent.screen.server import ScreenServer
+from posagent.screen.tokens import TokenBook
+from posagent.screen.unlocks import Unlocks
 from posagent.settings import Settings
 from posagent.slips import from_json
 from posagent.technician import Technician
-from posagent.screen.tokens import TokenBook
-from posagent.screen.unlocks import Unlocks
 from posagent.timed_codes import TimedCodes
 from posagent.token_verify import verifier
 
 _log = logging.getLogger(__name__)
 PROGRAM_LOOK_S = 30.0
+TOKENS = "tokens.json"
 KEPT = "program.kept.toml"
 """The last program that held, beside the journal."""
 
-TOKENS = "tokens.json"
 
 @contextmanager
 def journal_trouble() -> Iterator[None]:
@@ -128,31 +128,31 @@ def _started(settings: Settings, registry: Registry, journal: Journal, agent_ver
         technician = Technician(
             agent, lane, language=here.language, store_name=here.store_name, link=lambda: link[0].state() if link else None
         )
+        access = _access(settings, AccessLog(journal, lambda: agent.rules, trace_of(agent_version)))
         backend = ScreenBackend(
             agent,
             journal,
             lane,
-        access = _access(settings, AccessLog(journal, lambda: agent.rules, trace_of(agent_version)))
             language=settings.register.language,
             store_name=settings.register.store_name,
             register_name=settings.register.register,
             link=lambda: link[0].state() if link else None,
             technician=technician,
             slip_picture=_slip_picture(settings, registry),
+            lacks=() if access.unlocks.needed else ("manager_pin",),
         )
         server = ScreenServer(
             backend,
             settings.screen.listen,
-            lacks=() if access.unlocks.needed else ("manager_pin",),
             service.listening_sockets(),
             settings.screen.frame_ancestors,
             unix_path=str(settings.screen.socket or ""),
+            foreign_origins=settings.screen.allowed_origins,
+            access=access,
         )
         agent.closers.append(server.stop)
         agent.awaited.append(threading.Thread(target=server.run, name="page", daemon=True))
         _log.info("page: %s", server.url)
-            foreign_origins=settings.screen.allowed_origins,
-            access=access,
     for finding in journal.findings:
         _log.warning("journal: %s", finding)
     for thread in (*agent.threads, *agent.awaited):
@@ -160,16 +160,16 @@ def _started(settings: Settings, registry: Registry, journal: Journal, agent_ver
     return agent
 
 
-def _unsent(journal: Journal, settings: Settings) -> Callable[[], int]:
-    """How many events wait for the cloud; a register without one waits for nobody."""
-    if settings.cloud is None:
-        return lambda: 0
 def _access(settings: Settings, record: AccessLog) -> Access:
     """Who gets in beyond the page, and by which PIN."""
     tokens = TokenBook(settings.journal / TOKENS)
     return Access(tokens, Pairing(tokens, record.note), Unlocks(settings.screen.staff, record.note), record.note)
 
 
+def _unsent(journal: Journal, settings: Settings) -> Callable[[], int]:
+    """How many events wait for the cloud; a register without one waits for nobody."""
+    if settings.cloud is None:
+        return lambda: 0
     reader = journal.reader()
     return lambda: reader.pending().count
 
