@@ -8,7 +8,6 @@ Sources: Epson DM-D110/210 command reference (ESC @, ESC t 1 katakana, ESC R 8 J
 from __future__ import annotations
 
 import logging
-import time
 import unicodedata
 from functools import cache
 from typing import Literal
@@ -47,7 +46,7 @@ class LineDisplay:
             else:  # reset, international and extended font of Japan
                 start = b"\x1b@" + (b"\x1bfJ\x1bcJ" if japan else b"")
             body = start + body
-        deadline = time.monotonic() + timeout_s
+        deadline = self._link.now() + timeout_s
         if self._link.write(body, deadline) < len(body):
             raise DeviceTimeout(f"{self._name}: the display takes nothing; check its cable, its power and the baud rate", code="E304")
         self._greeted = True

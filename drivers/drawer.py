@@ -6,8 +6,6 @@ two connections, on one printer get in each other's way. Source: ESC p of Epson'
 
 from __future__ import annotations
 
-import time
-
 from drivers.escpos.link import Link
 from drivers.escpos.printer import drawer_pulse
 from posagent.errors import DeviceTimeout, SettingsError
@@ -24,7 +22,7 @@ class PulseDrawer:
 
     def open(self, timeout_s: float) -> None:
         """One pulse, never repeated: a drawer that opens by itself later frightens people. Raises DeviceTimeout when it could not be sent."""
-        if self._link.write(self._pulse, time.monotonic() + timeout_s) < len(self._pulse):
+        if self._link.write(self._pulse, self._link.now() + timeout_s) < len(self._pulse):
             raise DeviceTimeout(f"{self._name}: the line is full; the drawer was not opened. Is the printer out of paper?", code="E213")
 
     def close(self) -> None:

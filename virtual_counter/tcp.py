@@ -104,7 +104,7 @@ class PrinterServer:
             self._listener = None
         elif state != "refused" and self._listener is None:
             self._listen()
-        if self._conn is not None and (self._link is None or not self._link.alive):
+        if self._conn is not None and state != "silent" and (self._link is None or not self._link.alive):
             self._hang_up()
 
     def _accept(self) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import TypeVar, assert_never
@@ -42,21 +41,26 @@ class Conversation:
         self._real_time: deque[int] = deque(maxlen=16)
         self._blocks: deque[Block] = deque(maxlen=16)
         self._queued: deque[int] = deque(maxlen=64)
-        self._last_byte = 0.0
+        self._last_byte = link.now()
         self.end = math.inf  # of the driver call that is being served: no wait lasts longer, whatever its own deadline
+
+    def now(self) -> float:
+        """Seconds of the line's clock, which every deadline here is of."""
+        return self.link.now()
+
+    def silent_s(self) -> float:
+        """How long nothing has been heard."""
+        return self.now() - self._last_byte
 
     def time_is_up(self) -> bool:
         """Whether the driver call that is being served has to return."""
-        return time.monotonic() >= self.end
+        return self.now() >= self.end
 
     def hear(self, deadline: float) -> bool:
         """Takes in what has arrived, waiting until the deadline for something; whether anything came."""
         deadline = min(deadline, self.end)
-        if not self.link.speaks:
-            time.sleep(max(min(deadline - time.monotonic(), KEEP_GARBAGE_S), 0))
-            return False
         data = self.link.read(deadline)
-        now = time.monotonic()
+        now = self.now()
         if self._parser.waiting and now - self._last_byte > KEEP_GARBAGE_S:
             for frame in self._parser.give_up():
                 self._sort(frame)
@@ -68,7 +72,7 @@ class Conversation:
 
     def drain(self) -> None:
         """Takes in what lies there already and forgets old answers, so that the next one belongs to the next question."""
-        while self.link.speaks and self.hear(time.monotonic()):
+        while self.link.speaks and self.hear(self.now()):
             pass
         self._real_time.clear()
         self._blocks.clear()
@@ -79,10 +83,10 @@ class Conversation:
         deadline = min(deadline, self.end)
         done = 0
         while True:
-            done += self.link.write(body[done:], min(deadline, time.monotonic() + 0.05))
-            if done == len(body) or time.monotonic() >= deadline:
+            done += self.link.write(body[done:], min(deadline, self.now() + 0.05))
+            if done == len(body) or self.now() >= deadline:
                 return done
-            self.hear(time.monotonic())
+            self.hear(self.now())
 
     def real_time(self, deadline: float, questions: bytes = STATUS_QUESTIONS) -> list[int] | None:
         """The answers to DLE EOT questions, in their order; None when they do not all come."""
@@ -139,7 +143,7 @@ class Conversation:
     def _until(self, done: Callable[[], bool], deadline: float) -> bool:
         deadline = min(deadline, self.end)
         while not done():
-            if time.monotonic() >= deadline:
+            if self.now() >= deadline:
                 return False
             self.hear(deadline)
         return True

@@ -1,7 +1,7 @@
 """Owns byte lines to printers: what every transport offers, and the one for anything that is a file descriptor.
 
-No call blocks beyond its deadline (``time.monotonic()`` seconds): descriptors are non-blocking and waited for with poll. Bytes that were
-handed over count exactly: what `write` returns has left this process and nothing else has.
+No call blocks beyond its deadline, in seconds of the line's own clock (``time.monotonic`` on every real line): descriptors are non-blocking
+and waited for with poll. Bytes that were handed over count exactly: what `write` returns has left this process and nothing else has.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ class Link(Protocol):
     """Whether a line that still answers proves that the printer was not switched off meanwhile (a USB or network connection of its own
     would have broken; a serial line would not)."""
     speaks: bool
-    """Whether answers can come back at all."""
+    """Whether answers can come back at all; `read` on a line where they cannot only waits."""
+
+    def now(self) -> float:
+        """Seconds of the clock that every deadline is of."""
 
     def write(self, body: bytes, deadline: float) -> int:
         """Hands over as much as goes until the deadline; returns how many bytes."""
@@ -54,11 +57,11 @@ class DescriptorLink:
 
     def __init__(
         self, name: str, fd: int, shut: Callable[[], None], *, queued: Callable[[], int] | None = None,
-        session_proves_power: bool = False, speaks: bool = True, ends: bool = True,
+        session_proves_power: bool = False, ends: bool = True,
         port_status: Callable[[], int] | None = None,
     ) -> None:  # fmt: skip
         self.session_proves_power = session_proves_power
-        self.speaks = speaks
+        self.speaks = True
         self._name = name
         self._fd = fd
         self._shut = shut
@@ -67,6 +70,10 @@ class DescriptorLink:
         self._port_status = port_status
         self._poll = select.poll()
         self._open = True
+
+    def now(self) -> float:
+        """See Link."""
+        return time.monotonic()
 
     def write(self, body: bytes, deadline: float) -> int:
         """See Link."""

@@ -7,6 +7,8 @@ as little as 45 bytes cannot take, so there is no such setting.
 from __future__ import annotations
 
 import struct
+import termios
+import time
 from errno import EBUSY
 from fcntl import ioctl
 from typing import Literal
@@ -14,6 +16,7 @@ from typing import Literal
 from drivers.escpos.link import DescriptorLink, open_trouble
 from posagent.errors import DeviceBusy, DeviceError
 
+_DRAIN_S = 0.1
 TIOCOUTQ = 0x5411  # asm-generic/ioctls.h: bytes that have not left the port
 
 
@@ -36,8 +39,25 @@ def open_serial(name: str, node: str, baud: int, flow: Literal["rtscts", "xonxof
     except ValueError as wrong:
         raise DeviceBusy(f"{name}: {node}: {wrong}", code="E218") from None
     fd = port.fileno()
+    try:
+        for flow_command in (termios.TCOOFF, termios.TCOON):  # an XOFF from before says nothing of now; TCOON alone only undoes TCOOFF
+            termios.tcflow(fd, flow_command)
+    except termios.error as trouble:
+        port.close()
+        raise open_trouble(name, node, OSError(*trouble.args)) from None
 
     def queued() -> int:
         return int(struct.unpack("i", ioctl(fd, TIOCOUTQ, b"\0" * 4))[0])
 
-    return DescriptorLink(name, fd, port.close, queued=queued)
+    def shut() -> None:
+        """Closing a port waits half a minute for what a printer does not take: what is still here after a moment is dropped first."""
+        end = time.monotonic() + _DRAIN_S
+        try:
+            while queued() and time.monotonic() < end:
+                time.sleep(_DRAIN_S / 10)
+            termios.tcflush(fd, termios.TCOFLUSH)
+        except (OSError, termios.error):  # unplugged
+            pass
+        port.close()
+
+    return DescriptorLink(name, fd, shut, queued=queued)

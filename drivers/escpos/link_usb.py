@@ -35,6 +35,10 @@ class UsbLink:
         self.speaks = self._in is not None
         self._open = True
 
+    def now(self) -> float:
+        """See Link."""
+        return time.monotonic()
+
     def write(self, body: bytes, deadline: float) -> int:
         """See Link."""
         import usb.core
@@ -56,6 +60,7 @@ class UsbLink:
         import usb.core
 
         if self._in is None:
+            time.sleep(max(deadline - time.monotonic(), 0))
             return b""
         left = max(int((deadline - time.monotonic()) * 1000), 1)
         try:

@@ -11,7 +11,6 @@ are half sent. Nothing is ever sent twice from here: that is the print lane's de
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -68,12 +67,12 @@ class EscposPrinter:
 
     def status(self, timeout_s: float) -> PrinterStatus:
         """See the port. Raises DeviceTimeout when a printer that used to answer has gone silent without having said why."""
-        self._talk.end = time.monotonic() + timeout_s
+        self._talk.end = self._talk.now() + timeout_s
         return self._session.look()
 
     def print(self, ticket: Ticket, sending: Callable[[Evidence], None], timeout_s: float) -> Outcome:
         """See the port."""
-        self._talk.end = time.monotonic() + timeout_s
+        self._talk.end = self._talk.now() + timeout_s
         try:
             encoded = encode(ticket.slip, self._session.dialect, self._paper)
         except Unprintable as wrong:
@@ -87,13 +86,13 @@ class EscposPrinter:
             return Outcome("held", reason=self._session.held() or "offline")
         attempt = self._begin(ticket, encoded, Evidence(0, 0, cuts, 0, self._session.capabilities.tier, witness), sending)
         sending(attempt.evidence)  # durable from here on: the first byte may leave
-        self._session.unsettled = True
+        self._session.unsettled, self._session.emptied = True, False
         self._attempt = attempt
         return self._carry_on(attempt)
 
     def resolve(self, ticket: Ticket, before: Evidence, timeout_s: float) -> Outcome:
         """See the port."""
-        self._talk.end = time.monotonic() + timeout_s
+        self._talk.end = self._talk.now() + timeout_s
         attempt = self._attempt
         same_link = attempt is not None and (attempt.ticket.mark, attempt.ticket.attempt) == (ticket.mark, ticket.attempt)
         if attempt is not None and same_link:
@@ -107,7 +106,7 @@ class EscposPrinter:
 
     def kick_drawer(self, timeout_s: float, *, connector: int = 0, on_ms: int = 100) -> None:
         """Opens the drawer on the printer's connector; never while a slip is under way. Raises DeviceTimeout when the line is full."""
-        self._talk.end = time.monotonic() + timeout_s
+        self._talk.end = self._talk.now() + timeout_s
         pulse = drawer_pulse(connector, on_ms)
         if self._talk.send(pulse, self._talk.end) < len(pulse):
             raise DeviceTimeout(f"{self._session.name}: the line to the printer is full; the drawer was not opened", code="E213")
@@ -130,7 +129,7 @@ class EscposPrinter:
             strip = void_strip(session.dialect, self._paper)
             if not session.quiet() or self._talk.send(strip, session.soon(4) + session.line_s(len(strip))) < len(strip):
                 return session.held() or "offline"
-            session.unsettled = True
+            session.unsettled, session.emptied = True, False
         if session.unsettled and session.capabilities.tier and not session.settled():
             return session.held() or "offline"
         session.unsettled = False
@@ -164,13 +163,13 @@ class EscposPrinter:
         """Sends what is left and waits for proof, until the call's or the attempt's own time is up, or it comes to a standstill."""
         try:
             while not self._talk.time_is_up() and attempt.spent_s < attempt.allowed_s:
-                begun, reason = time.monotonic(), attempt.reason
+                begun, reason = self._talk.now(), attempt.reason
                 proof = self._advance(attempt, begun + _LOOK_S)
                 if proof is not None:
                     self._attempt = None
                     return replace(proof, warnings=attempt.warnings)
                 if not attempt.reason:
-                    attempt.spent_s += time.monotonic() - begun
+                    attempt.spent_s += self._talk.now() - begun
                 elif attempt.reason != reason:
                     break  # the cashier should hear of it now
         except DeviceError as lost:
@@ -201,7 +200,7 @@ class EscposPrinter:
             attempt.reason = automatic.holds if sent == 0 and automatic is not None else ""
             return None
         if attempt.handed_at is None:
-            attempt.handed_at = time.monotonic()
+            attempt.handed_at = self._talk.now()
             attempt.sending(attempt.evidence)
         return self._proof(attempt, deadline)
 
@@ -229,17 +228,17 @@ class EscposPrinter:
     def _weak(self, attempt: _Attempt) -> Outcome | None:
         """The queue has been worked off; the paper follows within moments, if the status stays clean."""
         if attempt.answered_at is None:
-            attempt.answered_at = time.monotonic()
-        if time.monotonic() - attempt.answered_at < self._session.patience.settle_s:
+            attempt.answered_at = self._talk.now()
+        if self._talk.now() - attempt.answered_at < self._session.patience.settle_s:
             return None
         attempt.reason = self._session.held() if self._session.says_why else ""
         return None if attempt.reason else self._printed("weak", "status clean after the last line", attempt.evidence)
 
     def _assumed(self, attempt: _Attempt) -> Outcome | None:
         if self._talk.link.unsent() or attempt.handed_at is None:
-            attempt.handed_at = time.monotonic()
-        self._talk.hear(time.monotonic() + _LOOK_S / 2)
-        if time.monotonic() - attempt.handed_at < self._session.patience.alive_s:
+            attempt.handed_at = self._talk.now()
+        self._talk.hear(self._talk.now() + _LOOK_S / 2)
+        if self._talk.now() - attempt.handed_at < self._session.patience.alive_s:
             return None
         return self._printed("assumed", "all bytes left and the line stayed up", attempt.evidence)
 

@@ -7,8 +7,6 @@ Sources: GS I, GS r, GS a, GS ( H fn 48, GS g 2 and GS ( L fn 80, 81, 83 of Epso
 
 from __future__ import annotations
 
-import time
-
 from drivers.escpos.conversation import Conversation, counter_question, id_question
 from drivers.escpos.encoder import RESET
 from posagent.ports import Capabilities
@@ -22,22 +20,22 @@ def probe(talk: Conversation, answer_s: float, *, asks: bool = True) -> tuple[Ca
     """The capabilities, and whether real-time questions are answered. Raises DeviceMissing when the link breaks."""
     if not asks or not talk.link.speaks:
         return Capabilities(0), False
-    real_time = any(talk.real_time(time.monotonic() + answer_s) is not None for _ in range(2))  # one answer may get lost
-    queued = talk.queued(b"\x1dr\x01", time.monotonic() + answer_s) is not None
+    real_time = any(talk.real_time(talk.now() + answer_s) is not None for _ in range(2))  # one answer may get lost
+    queued = talk.queued(b"\x1dr\x01", talk.now() + answer_s) is not None
     if not real_time and not queued:
         return Capabilities(0), False
     texts = {}
     for key, number in _TEXTS.items():
-        answer = talk.block(bytes([0x1D, 0x49, number]), 0x5F, time.monotonic() + answer_s)
+        answer = talk.block(bytes([0x1D, 0x49, number]), 0x5F, talk.now() + answer_s)
         if answer is None:
             break  # who does not say its firmware does not say its serial number either
         texts[key] = answer.decode("ascii", "replace")
-    kind = talk.queued(b"\x1dI\x02", time.monotonic() + answer_s)
-    talk.send(b"\x1da\xff", time.monotonic() + answer_s)  # automatic status, of everything
+    kind = talk.queued(b"\x1dI\x02", talk.now() + answer_s)
+    talk.send(b"\x1da\xff", talk.now() + answer_s)  # automatic status, of everything
     known_id = _process_id(talk, answer_s)
     cuts = cut_count(talk, answer_s)
-    talk.send(RESET + b"\x1da\xff", time.monotonic() + answer_s)
-    talk.hear(time.monotonic() + min(answer_s, 0.05))
+    talk.send(RESET + b"\x1da\xff", talk.now() + answer_s)
+    talk.hear(talk.now() + min(answer_s, 0.05))
     witnesses = known_id + (cuts is not None)
     tier = 1 + witnesses if queued or witnesses else 0
     found = Capabilities(
@@ -53,26 +51,26 @@ def probe(talk: Conversation, answer_s: float, *, asks: bool = True) -> tuple[Ca
 def _process_id(talk: Conversation, answer_s: float) -> bool:
     talk.drain()
     talk.ids.clear()
-    deadline = time.monotonic() + answer_s
+    deadline = talk.now() + answer_s
     talk.send(id_question(_PROBE_ID), deadline)
     return talk.id_came(_PROBE_ID, deadline)
 
 
 def cut_count(talk: Conversation, answer_s: float) -> int | None:
     """The lifetime count of cuts; None when the printer does not say."""
-    answer = talk.block(counter_question(CUTS), 0x5F, time.monotonic() + answer_s)
+    answer = talk.block(counter_question(CUTS), 0x5F, talk.now() + answer_s)
     return int(answer) if answer is not None and answer.isdigit() and len(answer) <= 10 else None
 
 
 def plant_witness(talk: Conversation, key: bytes, answer_s: float) -> bool:
     """Puts a one-dot picture named ``key`` into the printer's RAM, which loses it with the power; whether it is there."""
-    talk.send(b"\x1d(L\x05\x000QCLR" + b"\x1d(L\x0c\x000S0" + key + b"\x01\x08\x00\x01\x001\x00", time.monotonic() + answer_s)
+    talk.send(b"\x1d(L\x05\x000QCLR" + b"\x1d(L\x0c\x000S0" + key + b"\x01\x08\x00\x01\x001\x00", talk.now() + answer_s)
     return sees_witness(talk, key, answer_s) is True
 
 
 def sees_witness(talk: Conversation, key: bytes, answer_s: float) -> bool | None:
     """Whether the picture is still there; None when the printer does not say."""
-    answer = talk.block(b"\x1d(L\x04\x000PKC", 0x37, time.monotonic() + answer_s, b"\x73")
+    answer = talk.block(b"\x1d(L\x04\x000PKC", 0x37, talk.now() + answer_s, b"\x73")
     if answer is None:
         return None
     keys = answer[1:]

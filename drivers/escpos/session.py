@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 
 from drivers.escpos import status
@@ -15,6 +14,7 @@ from posagent.ports import Capabilities, Evidence, PrinterStatus
 
 RESYNC = b"\0" * 4096
 """More NUL bytes than any command of ours is long: a printer that lost the middle of a picture prints white and is back."""
+SILENT = "the printer has stopped answering; check its power and its cable"
 _IDLE_ID = b"\x7eid\x7e"
 
 
@@ -28,10 +28,13 @@ class Patience:
     alive_s: float = 2.0  # how long the line must stay up after the last byte, where nothing better can be had
     settle_s: float = 1.0  # a counter that does not move for so long stands, where nothing says that printing has ended
     idle_s: float = 3.0  # after a new connection: what the printer had in its buffer may still be printing
+    resume_s: float = 5.0  # a stuck cutter is tried again so often: each try moves its blade
+    silence_s: float = 60.0  # a serial line on which nothing was heard for so long is opened anew: an XON may have got lost
 
 
 class Session:
-    """``unsettled``: something may still be moving that we did not see end. Every method raises DeviceMissing when the link is gone."""
+    """``unsettled``: something may still be moving that we did not see end. ``emptied``: the buffers were, and nothing that prints was sent
+    since. Every method raises DeviceMissing when the link is gone."""
 
     def __init__(self, name: str, link: Link, dialect: Dialect, patience: Patience, bytes_per_s: int) -> None:
         self.name = name
@@ -40,16 +43,18 @@ class Session:
         self.talk = Conversation(name, link, dialect)
         self.capabilities = Capabilities(0)
         self.unsettled = True
+        self.emptied = False
         self.expected_tier = 0  # what this printer has shown before: silence then means that it is not there
         self._bytes_per_s = bytes_per_s
         self._probed = False
         self._real_time: bool | None = None  # whether it answers DLE EOT; None: not asked yet
+        self._resume_at = 0.0
 
     # ---------------------------------------------------------------- time
 
     def soon(self, times: int = 1) -> float:
         """The deadline for so many answers."""
-        return time.monotonic() + times * self.patience.answer_s
+        return self.talk.now() + times * self.patience.answer_s
 
     def line_s(self, count: int) -> float:
         """How long so many bytes take on a slow line."""
@@ -60,7 +65,7 @@ class Session:
     def look(self) -> PrinterStatus:
         """The status. Raises DeviceTimeout when a printer that used to answer has gone silent without having said why."""
         if not self.dialect.asks or self._real_time is False:
-            self.talk.hear(time.monotonic())
+            self.talk.hear(self.talk.now())
             return self.talk.automatic or self._port_status()
         found = self.ask()
         if found is not None:
@@ -68,7 +73,7 @@ class Session:
         if self.talk.automatic is not None and self.talk.automatic.holds:
             return self.talk.automatic
         if self._real_time:
-            raise DeviceTimeout(f"{self.name}: the printer has stopped answering; check its power and its cable", code="E213")
+            raise DeviceTimeout(f"{self.name}: {SILENT}", code="E213")
         return PrinterStatus()
 
     def ask(self) -> PrinterStatus | None:
@@ -88,14 +93,13 @@ class Session:
     def held(self) -> str:
         """Why nothing can be printed now; "offline" when it does not say. A printer that never answered is taken as it is."""
         if not self.dialect.asks or (self._real_time is False and not self.capabilities.tier):
-            self.talk.hear(time.monotonic())
+            self.talk.hear(self.talk.now())
             return (self.talk.automatic or self._port_status()).holds
         if self._real_time is False and self.talk.automatic is not None and self.talk.automatic.holds:
             self.talk.send(b"\x1da\xff", self.soon())  # that may be old: have it said again
         found = self.ask()
         if found is not None:
-            if found.cutter_error:  # DLE ENQ 1: once what was stuck is out, printing resumes where it stopped; harmless before
-                self.talk.send(b"\x10\x05\x01", self.soon())
+            self._resume(found)
             return found.holds
         automatic = self.talk.automatic
         if automatic is not None and automatic.holds:
@@ -103,7 +107,18 @@ class Session:
         if self._real_time is not True and not self.talk.time_is_up() and (self._probed or not self.expected_tier):
             self._real_time = False  # it does not speak this
             return ""
+        if not self.talk.link.session_proves_power and self.talk.silent_s() >= self.patience.silence_s:
+            raise DeviceTimeout(f"{self.name}: {SILENT}", code="E213")
         return "offline"
+
+    def _resume(self, found: PrinterStatus) -> None:
+        """DLE ENQ 1 to a stuck cutter: once what was stuck is out, printing resumes where it stopped. At once when somebody has had the
+        cover open, else now and then."""
+        if found.cover_open:
+            self._resume_at = self.talk.now()
+        elif found.cutter_error and self.talk.now() >= self._resume_at:
+            self.talk.send(b"\x10\x05\x01", self.soon())
+            self._resume_at = self.talk.now() + self.patience.resume_s
 
     def _port_status(self) -> PrinterStatus:
         """What the USB port says of a printer that itself says nothing; a port without paper sensor says that all is well."""
@@ -132,16 +147,22 @@ class Session:
         """Lets the printer finish what it has, then empties its buffers; False when it does not come to rest in time.
 
         A command that was cut off in its middle swallows questions, so the clearing command, which acts at reception, or NULs follow.
+        On a slow line that takes longer than one call may: the next call goes on where this one stopped.
         """
-        if self.idle(time.monotonic() + self.patience.idle_s):
-            return self.learn()
-        if self.held():
-            return False
-        if not self.talk.cleared(self.soon(2)) and self.talk.send(RESYNC, self.soon(4) + self.line_s(len(RESYNC))) < len(RESYNC):
-            return False
-        self.unsettled = True
-        if not self.capabilities.tier:
-            self._probed = False
+        if not self.emptied:
+            if self.idle(self.talk.now() + self.patience.idle_s):
+                return self.learn()
+            if self.held():
+                return False
+            if not self.talk.cleared(self.soon(2)) and self.talk.send(RESYNC, self.soon(4) + self.line_s(len(RESYNC))) < len(RESYNC):
+                return False
+            self.emptied = self.unsettled = True
+            if not self.capabilities.tier:
+                self._probed = False
+        while self.talk.link.unsent():  # a question would wait behind it
+            if self.talk.time_is_up():
+                return False
+            self.talk.hear(self.soon())
         return self.learn()
 
     def idle(self, deadline: float) -> bool:
@@ -159,17 +180,17 @@ class Session:
     def settled(self) -> bool:
         """Waits until nothing moves any more: by a process id, else by a counter or the clock that stand still for a while."""
         if self.capabilities.process_id:
-            return self.idle(time.monotonic() + self.patience.idle_s + self.patience.proof_extra_s)
-        still = time.monotonic()
+            return self.idle(self.talk.now() + self.patience.idle_s + self.patience.proof_extra_s)
+        still = self.talk.now()
         last = self.cuts()
         while not self.talk.time_is_up():
-            if time.monotonic() - still >= self.patience.settle_s:
+            if self.talk.now() - still >= self.patience.settle_s:
                 self.unsettled = False
                 return True
-            self.talk.hear(time.monotonic() + self.patience.settle_s / 4)
+            self.talk.hear(self.talk.now() + self.patience.settle_s / 4)
             now = self.cuts()
             if now != last:
-                last, still = now, time.monotonic()
+                last, still = now, self.talk.now()
         return False
 
     def cuts(self) -> int | None:

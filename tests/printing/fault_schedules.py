@@ -1,20 +1,23 @@
 """Owns random schedules of faults: a register with a print lane and a virtual printer, bad luck by seed, and the paper as the judge.
 
-The clerk mends what is broken a few looks later. A kill is a BaseException out of the middle of a write or of a commit: nothing of the
+In virtual time (`run_schedule`) a seed tells the same story on every machine, with the driver's own patience, and whether a call outlives
+its deadline is exact. On real lines (`run_on_a_real_line`: TCP, libusb, ptys) the story depends on the machine; there, nothing may be
+lost, doubled or falsely confirmed, and no wait may be asked to last longer than its call, but nobody looks at a watch.
+
+A clerk mends what is broken a little later. A kill is a BaseException out of the middle of a write or of a commit: nothing of the
 worker's own survives it, and a new worker with a new connection takes over the journal, as after kill -9.
 """
 
 from __future__ import annotations
 
 import random
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from counter_bench import Counter, small_coupon
+from counter_bench import LINES, Counter, TimelessCounter, small_coupon
+from virtual_line import KINDS
 
 from drivers.escpos.printer import EscposPrinter
 from offline_queue.events import NewEvent, NewJob
@@ -26,12 +29,11 @@ from posagent.print_lane import SlipSpool
 from posagent.slips import to_json
 from virtual_counter.paper import PhysicalSlip
 from virtual_counter.printer import VirtualPrinter
-from virtual_counter.profiles import PROFILES
+from virtual_counter.profiles import PROFILES, PrinterProfile
 
 PROFILE_NAMES = ("t3-80", "t3-80-180dpi", "t2-process-id", "t2-counter", "t1-80", "t1-one-bit-sensor", "t0-80")
-PRINT_S, SLICE_S = 1.5, 0.3
 GRACE_S = 0.2
-LONGEST_S = 25
+MOST_STEPS = 600
 FAULTS = ("cable", "cable silent", "power", "power silent", "paper", "cover", "cutter", "hot", "kill write", "kill commit",
           "lose answers", "double answers", "garble answers", "none")  # fmt: skip
 
@@ -48,8 +50,8 @@ class Verdict:
     """What one schedule came to."""
 
     seed: int
-    profile: str
-    faults: list[str]
+    setting: str  # which printer on which line
+    faults: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     false_confirmations: list[str] = field(default_factory=list)
@@ -58,6 +60,7 @@ class Verdict:
     unfinished: list[str] = field(default_factory=list)
     asked: int = 0
     copies: int = 0
+    steps: int = 0
     story: list[str] = field(default_factory=list)
 
     @property
@@ -66,46 +69,21 @@ class Verdict:
         return bool(self.lost or self.doubled or self.false_confirmations or self.late_calls or self.unfinished)
 
 
-class Stalls:
-    """How long this machine kept a thread waiting that had nothing to do but wake up: what a loaded test machine adds to every call."""
-
-    def __init__(self) -> None:
-        self._seen: list[tuple[float, float]] = []
-        self._thread: threading.Thread | None = None
-
-    def look(self) -> None:
-        """Starts looking, once."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._tick, name="stalls", daemon=True)
-            self._thread.start()
-
-    def since(self, begun: float) -> float:
-        """Seconds lost since then."""
-        return sum(lost for at, lost in self._seen[-4000:] if at >= begun)
-
-    def _tick(self) -> None:
-        wait = threading.Event()
-        while True:
-            before = time.monotonic()
-            wait.wait(0.01)
-            now = time.monotonic()
-            if now - before > 0.03:
-                self._seen.append((now, now - before - 0.01))
-
-
-STALLS = Stalls()
-
-
 class Watched:
-    """A printer whose every call is timed, and which dies in the middle of a write when its time has come."""
+    """A printer whose every call is watched, and which dies in the middle of a write when its time has come."""
 
-    def __init__(self, inner: EscposPrinter, verdict: Verdict, kill_at: list[int], kill_commit: list[str]) -> None:
-        self._inner, self._verdict, self._kill_commit = inner, verdict, kill_commit
-        self._commits_s = 0.0  # the journal's time, not the driver's
-        link = inner._talk.link
-        write = link.write
+    def __init__(self, inner: EscposPrinter, verdict: Verdict, kill_at: list[int], kill_commit: list[str], *, exact: bool) -> None:
+        self._inner, self._verdict, self._kill_commit, self._exact = inner, verdict, kill_commit, exact
+        talk, link = inner._talk, inner._talk.link
+        write, read = link.write, link.read
+        self._now = link.now
+
+        def in_time(deadline: float) -> None:
+            if deadline > talk.end:
+                verdict.late_calls.append(f"a wait until {deadline - talk.end:.3f} s after the call's end")
 
         def doomed(body: bytes, deadline: float) -> int:
+            in_time(deadline)
             if kill_at:
                 kill_at[0] -= len(body)
                 if kill_at[0] <= 0:
@@ -114,7 +92,11 @@ class Watched:
                     raise Killed
             return write(body, deadline)
 
-        link.write = doomed  # type: ignore[method-assign]
+        def heard(deadline: float) -> bytes:
+            in_time(deadline)
+            return read(deadline)
+
+        link.write, link.read = doomed, heard  # type: ignore[method-assign]
 
     @property
     def capabilities(self) -> object:
@@ -128,9 +110,7 @@ class Watched:
             if self._kill_commit == ["before"]:
                 self._kill_commit.clear()
                 raise Killed
-            begun = time.monotonic()
             sending(evidence)
-            self._commits_s += time.monotonic() - begun
             if self._kill_commit:
                 self._kill_commit.clear()
                 raise Killed
@@ -144,17 +124,16 @@ class Watched:
         self._inner.close()
 
     def _timed(self, what: str, timeout_s: float, call: Callable[[], T]) -> T:
-        begun, self._commits_s = time.monotonic(), 0.0
-        STALLS.look()
+        begun = self._now()
         try:
             result = call()
         except DeviceError as lost:
             self._verdict.story.append(f"{what}: {type(lost).__name__} {lost}")
             raise
         finally:
-            if (took := time.monotonic() - begun) > timeout_s + GRACE_S + STALLS.since(begun) + self._commits_s:
+            if self._exact and (took := self._now() - begun) > timeout_s + GRACE_S:
                 self._verdict.late_calls.append(f"{what} took {took:.2f} s of {timeout_s}")
-        self._verdict.story.append(f"{what}: {result}")
+        self._verdict.story.append(f"{self._now():.2f} {what}: {result}" if self._exact else f"{what}: {result}")
         return result
 
 
@@ -162,19 +141,36 @@ class Watched:
 
 
 def run_schedule(seed: int, folder: Path) -> Verdict:
-    """Prints two or three slips under one or two faults, until nothing is open any more, and judges by the paper."""
+    """Prints two or three slips under one or two faults, until nothing is open any more, and judges by the paper. In virtual time."""
     rng = random.Random(seed)
-    name = rng.choice(PROFILE_NAMES)
-    profile = PROFILES[name]
+    profile = _profile(rng)
+    kind = rng.choice(KINDS)
+    counter = TimelessCounter(profile, kind, rng.choice((960, 1920, 11_520)) if kind == "serial" else 0)
+    return _schedule(rng, counter, Verdict(seed, f"{profile.name} on {kind}"), folder)
+
+
+def run_on_a_real_line(seed: int, folder: Path) -> Verdict:
+    """The same over a socket, a pty or a bus of USB devices, a hundred times as fast, with as little patience."""
+    rng = random.Random(seed)
+    profile = _profile(rng)
+    line = rng.choice(LINES)
+    folder.mkdir(parents=True, exist_ok=True)
+    return _schedule(rng, Counter(profile, line=line, folder=folder), Verdict(seed, f"{profile.name} on {line}"), folder)
+
+
+def _profile(rng: random.Random) -> PrinterProfile:
+    profile = PROFILES[rng.choice(PROFILE_NAMES)]
     if rng.random() < 0.3:
         profile = replace(profile, reset_clears_downloads=True)
     if rng.random() < 0.3:
         profile = replace(profile, buffer_bytes=rng.choice((256, 1024)))
-    faults = [rng.choice(FAULTS) for _ in range(rng.choice((1, 1, 2)))]
-    verdict = Verdict(seed, name, faults)
-    counter = Counter(profile)
+    return profile
+
+
+def _schedule(rng: random.Random, counter: Counter | TimelessCounter, verdict: Verdict, folder: Path) -> Verdict:
+    verdict.faults += [rng.choice(FAULTS) for _ in range(rng.choice((1, 1, 2)))]
     paper: VirtualPrinter = counter.paper
-    journal = Journal.open(folder, source="/t/acme/s/01/r/1", reserve_mb=0)
+    journal = Journal.open(folder / "journal", source="/t/acme/s/01/r/1", reserve_mb=0)
     serials = []
     try:
         lane = PrintLane(journal)
@@ -186,7 +182,7 @@ def run_schedule(seed: int, folder: Path) -> Verdict:
             journal.put([event], [NewJob("front", slip.serial, body)]).result(5)
         kill_at: list[int] = []
         kill_commit: list[str] = []
-        for fault in faults:
+        for fault in verdict.faults:
             _arm(fault, rng, paper, kill_at, kill_commit)
         _work(rng, counter, lane, verdict, kill_at, kill_commit)
         counter.settle()
@@ -219,41 +215,60 @@ def _arm(fault: str, rng: random.Random, paper: VirtualPrinter, kill_at: list[in
         paper.at_row(row + 1200, lambda p: setattr(p, "answer_filter", None))
 
 
-def _work(rng: random.Random, counter: Counter, lane: PrintLane, verdict: Verdict, kill_at: list[int], kill_commit: list[str]) -> None:
-    deadline = time.monotonic() + LONGEST_S
-    broken_for = 0
+def _work(
+    rng: random.Random, counter: Counter | TimelessCounter, lane: PrintLane, verdict: Verdict, kill_at: list[int], kill_commit: list[str]
+) -> None:
+    timeless = isinstance(counter, TimelessCounter)
 
     def spool() -> SlipSpool:
         def opened() -> Watched:
-            return Watched(counter.open(), verdict, kill_at, kill_commit)
+            return Watched(counter.open(), verdict, kill_at, kill_commit, exact=timeless)
 
-        return SlipSpool("front", opened, lane, print_s=PRINT_S, slice_s=SLICE_S, poll_s=0.01, reopen_s=0.01)
+        print_s, slice_s, poll_s, reopen_s = counter.pauses
+        return SlipSpool("front", opened, lane, print_s=print_s, slice_s=slice_s, poll_s=poll_s, reopen_s=reopen_s)  # type: ignore[arg-type]
 
+    clerk = Clerk(rng, counter.paper, verdict)
+    if isinstance(counter, TimelessCounter):
+        counter.clock.listeners.append(lambda: clerk.look(counter.clock.now()))
     worker = spool()
-    steps = mended = 0
-    while time.monotonic() < deadline:
-        steps += 1
-        if steps == 30:
+    for step in range(MOST_STEPS):
+        if step == MOST_STEPS // 10:
             counter.paper.answer_filter = None
         try:
-            worker.step()
+            counter.rest(worker.step())
         except Killed:
             verdict.story.append("KILLED")
             worker.close()
             worker = spool()
-        state = counter.paper.state()
-        broken = not (state["powered"] and state["online"]) or counter.paper.link_state != "up"
-        broken_for = broken_for + 1 if broken else 0
-        if broken_for > rng.randrange(1, 4):
-            verdict.story.append(f"clerk mends {state}")
-            mended += 1
-            if mended > 5:  # as the page says for a stuck cutter: switch it off, take the paper out, switch it on
-                counter.paper.power_cut()
-            _mend(counter.paper)
-            broken_for = 0
+        if not timeless:
+            clerk.look(step)
         if not lane.jobs(("QUEUED", "HELD", "SENDING", "HANDED", "UNCONFIRMED")):
             break
+    verdict.steps = step + 1
     worker.close()
+
+
+class Clerk:
+    """Looks at the printer now and then, and mends what is broken a while after it broke. ``now`` in seconds or in looks."""
+
+    def __init__(self, rng: random.Random, paper: VirtualPrinter, verdict: Verdict) -> None:
+        self._rng, self._paper, self._verdict = random.Random(rng.random()), paper, verdict
+        self._mend_at: float | None = None
+        self._mended = 0
+
+    def look(self, now: float) -> None:
+        """Mends when the time has come."""
+        state = self._paper.state()
+        if self._mend_at is None and (not (state["powered"] and state["online"]) or self._paper.link_state != "up"):
+            self._mend_at = now + self._rng.choice((0, 1, 2, 3, 20) if isinstance(now, float) else (0, 1, 2))
+        if self._mend_at is None or now < self._mend_at:
+            return
+        self._verdict.story.append(f"clerk mends {state}")
+        self._mended += 1
+        if self._mended > 5:  # as the page says for a stuck cutter: switch it off, take the paper out, switch it on
+            self._paper.power_cut()
+        _mend(self._paper)
+        self._mend_at = None
 
 
 def _mend(paper: VirtualPrinter) -> None:

@@ -277,7 +277,7 @@ def test_a_drawer_is_kicked_once_with_both_times(counter):
 
 def test_a_drawer_on_a_full_line_is_a_time_out_and_no_late_kick():
     class Full:
-        session_proves_power = speaks = True
+        now = staticmethod(time.monotonic)
 
         def write(self, body: bytes, deadline: float) -> int:
             return 0
@@ -292,7 +292,7 @@ def test_a_drawer_on_a_full_line_is_a_time_out_and_no_late_kick():
 class Collects:
     """A line that takes everything."""
 
-    session_proves_power = speaks = True
+    now = staticmethod(time.monotonic)
 
     def __init__(self) -> None:
         self.sent = b""
