@@ -14,7 +14,7 @@ from typing import Any, assert_never, cast
 from posagent.board import Reported
 from posagent.errors import DeviceError
 from posagent.ports import CapturedSale, Device, Display, Driver, Home, Options, SaleDoor, Scan, Scanner
-from posagent.remote import Lost, Opened, Preview, RemoteDevice, RemoteDevices, entry_of, wakeup_entry
+from posagent.remote import Lost, Opened, Preview, RemoteDevice, RemoteDevices, Told, wakeup_entry
 
 READ_S = 5.0
 """How long a scanner read may block: it bounds shutdown and the age of the loop's sign of life."""
@@ -154,16 +154,18 @@ class RemoteLoop(threading.Thread):
     def __init__(
         self,
         home: Home,
-        devices: Sequence[tuple[str, str, Options]],
+        devices: Sequence[RemoteDevice],
         post: Post,
         stop: threading.Event,
         saw: Callable[[str, Mapping[str, Any]], None] = lambda device, fields: None,
+        ours: Callable[[Scan], bool] = lambda scan: True,
+        tell: Callable[[str, dict[str, Any]], None] = lambda code, fields: None,
     ) -> None:
+        """``ours`` and ``tell``: for routed scanners; what is said of one has ``device`` and ``why``."""
         super().__init__(name=f"devices-{home}", daemon=True)
-        self._names = [name for name, _, _ in devices]
-        listed = [RemoteDevice(name, entry_of(driver), options) for name, driver, options in devices]
-        self._remote = RemoteDevices(home, listed, wakeup=wakeup_entry())
-        self._post, self._stopping, self._saw = post, stop, saw
+        self._names = [device.name for device in devices]
+        self._remote = RemoteDevices(home, devices, wakeup=wakeup_entry(), ours=ours)
+        self._post, self._stopping, self._saw, self._tell = post, stop, saw, tell
 
     def watch(self, device: str, for_s: float) -> None:
         """Asks a device for previews for so long; they go to ``saw``. From any thread; never blocks."""
@@ -183,6 +185,8 @@ class RemoteLoop(threading.Thread):
                             self._post(Reported(name, "gone", code, message))
                         case Preview(fields):
                             self._saw(name, fields)
+                        case Told(code, why):
+                            self._tell(code, {"device": name, "why": why})
                         case _:
                             assert_never(report)
                 for name in self._names:

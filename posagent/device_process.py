@@ -19,7 +19,8 @@ from typing import Any, Protocol, cast
 
 from posagent.errors import DeviceError, DeviceMissing
 from posagent.frames import FrameError, Frames, encode
-from posagent.ports import Driver, Scan, Scanner
+from posagent.held_scans import HeldScans, scan_fields
+from posagent.ports import Driver, Scanner, Typist
 
 READ_S = 0.5  # one read's time-out: how soon a stop or a request for previews is seen
 BEAT_S = 1.0
@@ -58,9 +59,15 @@ class Wire:
 class DeviceLoop(threading.Thread):
     """Owns one device from open to close, for ever."""
 
-    def __init__(self, name: str, driver: Driver, options: Mapping[str, Any], wire: Wire) -> None:
+    def __init__(
+        self, name: str, driver: Driver, options: Mapping[str, Any], wire: Wire, route: Mapping[str, Any] | None = None
+    ) -> None:
+        """``route``: posagent.scan_router.Route as a table, and ``typist``, the entry point that makes a keyboard of it."""
         super().__init__(name=f"device {name}", daemon=True)
         self.device_name = name
+        self.held: HeldScans | None = None
+        """Where the scans of a routed scanner go."""
+        self._route = route
         self.changed = threading.Event()  # devices came or went: try to open now
         self.watched_until = 0.0
         self._driver = driver
@@ -79,6 +86,8 @@ class DeviceLoop(threading.Thread):
         while True:
             self._alive_until = time.monotonic() + OPENING_S
             try:
+                # The keyboard first: a scanner that cannot be typed on is not taken away from the POS.
+                self._hold()
                 device = cast("Scanner", self._driver.open(self.device_name, self._options))
             except DeviceError as trouble:
                 self._lost(trouble)
@@ -104,21 +113,30 @@ class DeviceLoop(threading.Thread):
             self._alive_until = time.monotonic() + STUCK_S
             watched = self.watched_until > time.monotonic()
             for scan in device.read(PREVIEW_S if watched else READ_S):
-                self._wire.send("scan", device=self.device_name, **_fields(scan))
+                if self.held:
+                    self.held.take(scan)
+                else:
+                    self._wire.send("scan", device=self.device_name, **scan_fields(scan))
+            if self.held and self.held.trouble:
+                raise self.held.trouble
             if self.watched_until > (now := time.monotonic()) >= next_preview and (picture := getattr(device, "preview", None)):
                 next_preview = now + PREVIEW_S
                 if shown := picture():
                     self._wire.send("preview", device=self.device_name, **shown)
+
+    def _hold(self) -> None:
+        """A routed scanner's keyboard, which stays while the scanner comes and goes."""
+        if self._route is None or (self.held and not self.held.trouble):
+            return
+        typist = cast("Typist", load(self._route["typist"])(self.device_name, self._route))
+        self.held = HeldScans(self.device_name, typist, self._route, self._wire.send)
+        self.held.start()
 
     def _lost(self, trouble: DeviceError) -> None:
         """Tells it once per state: a scanner that stays unplugged is one message."""
         if str(trouble) != self._told:
             self._told = str(trouble)
             self._wire.send("lost", device=self.device_name, code=trouble.code, message=self._told)
-
-
-def _fields(scan: Scan) -> dict[str, Any]:
-    return {"text": scan.text, "aim": scan.aim, "quality": scan.quality, "reason": scan.reason, "at_ns": scan.at_ns}
 
 
 def load(entry: str) -> Any:
@@ -136,7 +154,7 @@ def _loops(listed: list[dict[str, Any]], wire: Wire) -> list[DeviceLoop]:
             missing = DeviceMissing(f"{device['name']}: its driver cannot be loaded ({broken}); reinstall posagent or that driver")
             wire.send("lost", device=device["name"], code=missing.code, message=str(missing))
             continue
-        loops.append(DeviceLoop(device["name"], driver, device["options"], wire))
+        loops.append(DeviceLoop(device["name"], driver, device["options"], wire, device.get("route")))
     return loops
 
 
@@ -150,10 +168,11 @@ def _wake(source: Wakeup, loops: list[DeviceLoop]) -> None:
 def urgent() -> None:
     """Ahead of everything that computes: 64 events are full in 21 ms, and a loaded machine lets a fair share wait for longer.
 
-    Real time at the lowest step (the unit's LimitRTPRIO=1 must allow it), else a better nice value (LimitNICE), else as it is.
+    Real time at the lowest step (the unit's LimitRTPRIO=1 must allow it), else a better nice value (LimitNICE), else as it is. For this
+    thread and those that it starts: with SCHED_RESET_ON_FORK the device threads would be left behind.
     """
     try:
-        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     except PermissionError:
         try:
             os.setpriority(os.PRIO_PROCESS, 0, -10)
@@ -185,10 +204,17 @@ def serve(link: socket.socket) -> None:
         for frame in frames.feed(chunk):
             if frame["type"] == "devices" and not loops:
                 loops = _start(frame, wire)
-            elif frame["type"] == "watch":
-                for loop in loops:
-                    if loop.device_name == frame["device"]:
-                        loop.watched_until = time.monotonic() + float(frame["for_s"])
+            for loop in loops:
+                if loop.device_name == frame.get("device"):
+                    _obey(loop, frame)
+
+
+def _obey(loop: DeviceLoop, frame: Mapping[str, Any]) -> None:
+    match frame["type"]:
+        case "watch":
+            loop.watched_until = time.monotonic() + float(frame["for_s"])
+        case "answer" if loop.held:
+            loop.held.answer(int(frame["number"]), bool(frame["ours"]))
 
 
 def _start(frame: Mapping[str, Any], wire: Wire) -> list[DeviceLoop]:

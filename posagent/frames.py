@@ -8,8 +8,11 @@
                        {"type": "beat"}                      every second while every device thread is alive and well
                        {"type": "log",     "level": "warning", "message": "..."}
                        {"type": "preview", "device": name, ...}     what a device shows a technician (the camera's picture)
-    agent -> process   {"type": "devices", "devices": [{"name", "entry", "options"}...], "wakeup": "module:ATTRIBUTE" | null,
-                        "urgent": true for the reader}
+                       {"type": "offer",   "device": name, "number", and a scan's fields}     a routed scanner's scan: whose is it?
+                       {"type": "told",    "device": name, "code": "E322", "why": "..."}      what the cashier must know of one
+    agent -> process   {"type": "devices", "devices": [{"name", "entry", "options", "route": table | null}...],
+                        "wakeup": "module:ATTRIBUTE" | null, "urgent": true for the reader}
+                       {"type": "answer",  "device": name, "number", "ours": bool}            to an offer
                        {"type": "watch",   "device": name, "for_s": 10}       asks for previews for so long
 
 A half frame at the end of a connection is dropped; a frame that is too long or is not such an object ends the connection.

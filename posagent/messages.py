@@ -127,6 +127,10 @@ _ROWS = (
          "The barcode was not read whole", "Scan it once more, slowly."),
     _row("E321", "読み取った文字が多すぎます", "別のバーコードを読んでいないか確認し、もう一度読み取ってください。",
          "Too many characters were read", "Check that it is a member barcode and scan again."),
+    _row("E322", "このコードは POS に送れませんでした", "商品を手で入力してください。続くときはサポートに番号を伝えてください。",
+         "This code could not be passed on to the POS", "Enter the article by hand. If this goes on, tell support this code."),
+    _row("E323", "会員コードが POS に送られました", "POS の入力を取り消し、もう一度読み取ってください。",
+         "A member's code went to the POS", "Clear it there and scan the card once more."),
     # E4 cloud and network: nobody must act
     _row("E400", "本部とつながっていません", "そのまま会計してください。ポイントは後で登録されます。",
          "No connection to head office", "Go on selling. Points are registered later."),

@@ -68,6 +68,7 @@ class Scan:
     quality: Literal["ok", "corrupt"] = "ok"
     reason: str = ""  # why corrupt, in English, for the technician
     at_ns: int = 0  # time.monotonic_ns() at the last byte
+    sent: str = ""  # what the device sent, character for character, terminator included; "" where that is not known
 
 
 class Scanner(Protocol):
@@ -78,6 +79,16 @@ class Scanner(Protocol):
 
     def close(self) -> None:
         """Releases the device. Never raises."""
+
+
+class Typist(Protocol):
+    """A keyboard of ours that types what a routed scanner read into the POS (entry-point group ``posagent.typist``)."""
+
+    def type(self, text: str) -> str:
+        """Types all of it, or nothing and says why. Raises DeviceError when the keyboard is gone."""
+
+    def close(self) -> None:
+        """Releases it. Never raises."""
 
 
 # ---------------------------------------------------------------- printers

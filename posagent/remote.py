@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
@@ -37,6 +37,7 @@ class RemoteDevice:
     name: str
     entry: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    route: Mapping[str, Any] | None = None  # posagent.scan_router.Route as a table, and "typist": an entry point
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,15 @@ class Preview:
     fields: Mapping[str, Any]
 
 
-Report = Scan | Opened | Lost | Preview
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the cashier must know of a routed scan. ``code`` as in `posagent.messages`."""
+
+    code: str
+    why: str
+
+
+Report = Scan | Opened | Lost | Preview | Told
 
 
 def entry_of(driver: str) -> str:
@@ -74,6 +83,13 @@ def wakeup_entry() -> str | None:
     return next((point.value for point in entry_points(group="posagent.wakeup")), None)
 
 
+def typist_entry() -> str:
+    """The entry point that types routed scans into the POS (group ``posagent.typist``). Raises DeviceMissing."""
+    for point in entry_points(group="posagent.typist"):
+        return point.value
+    raise DeviceMissing("nothing that types into the POS is installed; install posagent again, or take `route` out of the settings")
+
+
 class RemoteDevices:
     """The devices of one home. Used by one thread: `read` in a loop, then `close`; only `watch` may come from others.
 
@@ -82,8 +98,9 @@ class RemoteDevices:
 
     def __init__(
         self, home: Home, devices: Sequence[RemoteDevice], *, wakeup: str | None = None, python: str = sys.executable,
-        beat_limit_s: float = BEAT_LIMIT_S,
+        beat_limit_s: float = BEAT_LIMIT_S, ours: Callable[[Scan], bool] = lambda scan: True,
     ) -> None:
+        """``ours`` decides on the scans of routed scanners, quickly: what it does not want is typed into the POS."""
         self.home = home
         self.restarts = 0
         self.last_beat_ns = 0  # time.monotonic_ns() of the last beat; 0: none yet
@@ -91,6 +108,7 @@ class RemoteDevices:
         self._wakeup = wakeup
         self._python = python
         self._beat_limit_s = beat_limit_s
+        self._ours = ours
         self._process: subprocess.Popen[bytes] | None = None
         self._link: socket.socket | None = None
         self._frames = Frames()
@@ -165,7 +183,8 @@ class RemoteDevices:
         self._frames = Frames()
         self._beat_by_s = self._started_s + max(START_LIMIT_S, self._beat_limit_s)
         _log.info("%s process started: pid %d, %d devices", self.home, self._process.pid, len(self._devices))
-        listed = [{"name": device.name, "entry": device.entry, "options": dict(device.options)} for device in self._devices]
+        listed = [{"name": device.name, "entry": device.entry, "options": dict(device.options),
+                   "route": dict(device.route) if device.route else None} for device in self._devices]  # fmt: skip
         self._send(encode("devices", devices=listed, wakeup=self._wakeup, urgent=self.home == "reader"))
         return None
 
@@ -206,16 +225,12 @@ class RemoteDevices:
                 self.last_beat_ns = time.monotonic_ns()
                 self._beat_by_s = time.monotonic() + self._beat_limit_s
             case "scan":
-                yield (
-                    str(frame["device"]),
-                    Scan(
-                        str(frame["text"]),
-                        None if frame["aim"] is None else str(frame["aim"]),
-                        "ok" if frame["quality"] == "ok" else "corrupt",
-                        str(frame["reason"]),
-                        int(frame["at_ns"]),
-                    ),
-                )
+                yield str(frame["device"]), _scan(frame)
+            case "offer":
+                ours = self._ours(_scan(frame))
+                self._send(encode("answer", device=frame["device"], number=int(frame["number"]), ours=ours))
+            case "told":
+                yield str(frame["device"]), Told(str(frame["code"]), str(frame["why"]))
             case "opened":
                 self._lost[frame["device"]] = False
                 yield str(frame["device"]), Opened()
@@ -255,3 +270,13 @@ class RemoteDevices:
         fresh = [device.name for device in self._devices if not self._lost.get(device.name, False)]
         self._lost = {device.name: True for device in self._devices}
         return [(name, Lost("E305", f"{name}: {message}")) for name in fresh]
+
+
+def _scan(frame: Mapping[str, Any]) -> Scan:
+    return Scan(
+        str(frame["text"]),
+        None if frame["aim"] is None else str(frame["aim"]),
+        "ok" if frame["quality"] == "ok" else "corrupt",
+        str(frame["reason"]),
+        int(frame["at_ns"]),
+    )

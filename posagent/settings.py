@@ -17,6 +17,7 @@ from posagent.member_code import Rule, read_rules
 from posagent.pairing import is_origin
 from posagent.ports import Kind, Option
 from posagent.registry import Registry, driver_names, load_drivers
+from posagent.scan_router import Route, read_route, routed_options
 from posagent.staff import Staff, read_staff, staff_file
 from posagent.strict import Problem, Table
 
@@ -80,6 +81,7 @@ class DeviceSettings:
     driver: str
     options: Mapping[str, Any]
     ambiguous: Ambiguous = "reprint_marked"  # printers only: what to do when nothing can prove whether a slip came out
+    route: Route | None = None  # scanners only: what is not ours is typed on into the POS
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,8 +274,9 @@ def _device(table: Table, kind: Kind, registry: Registry, codes: list[Any]) -> D
     options = {key: _option(table, key, option) for key, option in driver.options.items()}
     if options.get("code") == []:
         options["code"] = codes
+    route = read_route(table, types_keys=driver.name == "wedge", camera=driver.home == "camera") if kind == "scanner" else None
     table.finish()
-    return DeviceSettings(name, kind, driver_name, options, ambiguous)
+    return DeviceSettings(name, kind, driver_name, routed_options(options, route), ambiguous, route)
 
 
 def _no_driver(name: str, registry: Registry) -> str:

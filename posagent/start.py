@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import version
 
@@ -32,11 +33,13 @@ from posagent.handout import Stationery
 from posagent.loyalty.days import business_date
 from posagent.loyalty.model import Register
 from posagent.members import MemberDirectory, read_key
-from posagent.ports import Home, Options
+from posagent.ports import Home, Scan
 from posagent.pairing import Pairing
 from posagent.print_loop import PrintLoop, Recorder, cancel_slips
 from posagent.program_store import InForce, keep, program_in_force
 from posagent.registry import Registry
+from posagent.remote import RemoteDevice, entry_of, typist_entry
+from posagent.scan_router import is_ours
 from posagent.screen.access import Access
 from posagent.screen.server import ScreenServer
 from posagent.screen.tokens import TokenBook
@@ -254,12 +257,15 @@ def _watch_program(agent: Agent, settings: Settings, known: InForce) -> None:
 def _add_devices(
     agent: Agent, settings: Settings, registry: Registry, lane: PrintLane, recorder: Recorder, displays: dict[str, DisplayFeed]
 ) -> None:
-    remote: dict[Home, list[tuple[str, str, Options]]] = {}
+    remote: dict[Home, list[RemoteDevice]] = {}
     for device in settings.devices:
         driver = registry.drivers[device.driver]
         match device.kind:
-            case "scanner" if driver.home != "agent":
-                remote.setdefault(driver.home, []).append((device.name, device.driver, device.options))
+            case "scanner" if driver.home != "agent" or device.route:
+                # The keyboard that types on belongs into the process that holds the scanner: the kernel frees both with it.
+                home: Home = "reader" if driver.home == "agent" else driver.home
+                route = {**asdict(device.route), "typist": typist_entry()} if device.route else None
+                remote.setdefault(home, []).append(RemoteDevice(device.name, entry_of(device.driver), device.options, route))
             case "scanner":
                 agent.threads.append(scanner_loop(device.name, driver, device.options, agent.post, agent.stopping))
             case "printer":
@@ -279,10 +285,18 @@ def _add_devices(
             case _:
                 raise SettingsError(f"{device.kind} '{device.name}': devices of this kind are not used yet; take the table out", code="E102")
     for home, devices in remote.items():
-        loop = RemoteLoop(home, devices, agent.post, agent.stopping, agent.bench.saw)
+        loop = RemoteLoop(
+            home, devices, agent.post, agent.stopping, agent.bench.saw, lambda scan: _is_ours(agent, scan),
+            lambda code, fields: agent.post(Say(code, fields)),
+        )  # fmt: skip
         agent.threads.append(loop)
         if home == "camera":
-            agent.bench.watch |= {name: loop.watch for name, _, _ in devices}
+            agent.bench.watch |= {device.name: loop.watch for device in devices}
+
+
+def _is_ours(agent: Agent, scan: Scan) -> bool:
+    """Whether a routed scan stays here. In test mode all do: the technician wants to see them."""
+    return bool(agent.bench.testing_s) or is_ours(scan.text, scan.aim, agent.codes)
 
 
 def _slip_picture(settings: Settings, registry: Registry) -> Callable[[bytes], bytes] | None:

@@ -53,6 +53,18 @@ def _key(char: str, layout: Layout) -> tuple[int, bool]:
     return table[char]
 
 
+def keys_of(layout: Layout) -> dict[str, tuple[int, bool]]:
+    """Character -> (key code, with shift), for everything that a layout can type; ENTER is CR."""
+    characters = [chr(code) for code in range(0x20, 0x7F)] + ["\r", "\t"]
+    found = {}
+    for char in characters:
+        try:
+            found[char] = _key(char, layout)
+        except ValueError:
+            continue
+    return found
+
+
 def reports(text: str, layout: Layout = "us") -> Iterator[list[tuple[int, int, int]]]:
     """The scan as keyboard reports of (type, code, value), as a USB scanner sends one each millisecond: key down, key up, shift around."""
     shifted = False

@@ -70,7 +70,7 @@ class LineSplitter:
         self._buffer += chunk
         while cut := self._next_cut():
             start, end = cut
-            pieces += self._finish(bytes(self._buffer[:start]), now_ns)
+            pieces += self._finish(bytes(self._buffer[:start]), now_ns, bytes(self._buffer[start:end]))
             del self._buffer[:end]
         if len(self._buffer) > MAX_BYTES or self._swallowing:
             if not self._swallowing:
@@ -113,12 +113,12 @@ class LineSplitter:
                 best = (at, at + len(terminator))
         return best
 
-    def _finish(self, payload: bytes, now_ns: int) -> list[Piece]:
+    def _finish(self, payload: bytes, now_ns: int, end: bytes = b"") -> list[Piece]:
         reason, swallowed = self._reason, self._swallowing
         self._reason, self._swallowing = "", False
         if swallowed or not (payload or reason):
             return []
-        return [Piece(payload, now_ns, reason)]
+        return [Piece(payload, now_ns, reason, end)]
 
     def _finish_all(self) -> list[Piece]:
         payload = bytes(self._buffer)

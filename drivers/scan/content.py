@@ -23,11 +23,13 @@ MAX_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What a splitter cut out. ``reason`` is empty when nothing was wrong with the transport; ``at_ns`` is the time of its last byte."""
+    """What a splitter cut out. ``reason`` is empty when nothing was wrong with the transport; ``at_ns`` is the time of its last byte;
+    ``end`` the terminator that closed it."""
 
     payload: bytes
     at_ns: int
     reason: str = ""
+    end: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +94,18 @@ class Content:
         return "", "bytes are neither UTF-8 nor CP932" + (f" nor {self.encoding}" if self.encoding else "")
 
     def _glued(self, text: str, aim: str | None, piece: Piece) -> Sequence[Scan]:
-        size = self.fixed_length
+        size, end = self.fixed_length, piece.end.decode("ascii")
         if not size or len(text) == size:
-            return [Scan(text, aim, at_ns=piece.at_ns)]
+            return [Scan(text, aim, at_ns=piece.at_ns, sent=self._dressed(piece.payload) + end)]
         parts = [text[start : start + size] for start in range(0, len(text), size)]
         if len(text) % size == 0 and all(gtin_valid(part) for part in parts):
-            return [Scan(part, aim, at_ns=piece.at_ns) for part in parts]
+            return [Scan(part, aim, at_ns=piece.at_ns, sent=part + end) for part in parts]
         return [_corrupt(piece, f"{len(text)} characters where {size} are configured")]
+
+    def _dressed(self, payload: bytes) -> str:
+        """The whole piece as text, its prefix and suffix (which may be control bytes) included."""
+        texts = (_strict(payload, encoding) for encoding in ("utf-8-sig", "cp932", self.encoding) if encoding)
+        return next((text for text in texts if text is not None), "")
 
 
 def split_aim(body: bytes) -> tuple[str | None, bytes]:

@@ -12,6 +12,7 @@ from drivers.scan.evdev_ioctl import grab, held_keys, input_id, keys_only, use_m
 from drivers.scan.holders import held_by
 from drivers.scan.options import DRESSING, content_of
 from drivers.scan.sysfs import Node, nodes, read
+from drivers.scan.typist import KEYBOARD_NAME
 from drivers.scan.usb_table import mode_name, recognise
 from drivers.scan.wedge_keys import EVENT, WEDGE_CONTROLS, WedgeKeys, WedgeSettings
 from posagent.errors import DeviceMissing
@@ -88,9 +89,9 @@ def settings_of(options: Options) -> WedgeSettings:
 
 
 def keyboards() -> Iterator[Node]:
-    """Input devices that can type digits and ENTER."""
+    """Input devices that can type digits and ENTER, without the keyboard that types routed scans."""
     for node in nodes("input", "input"):
-        if node.path.name.startswith("event") and _types_digits(node):
+        if node.path.name.startswith("event") and node.name != KEYBOARD_NAME and _types_digits(node):
             yield node
 
 
