@@ -23,6 +23,7 @@ from offline_queue.errors import JobChanged, NoSuchEntry
 from offline_queue.events import NewEvent, NewJob
 from offline_queue.journal import Journal
 from offline_queue.ledger import add_job, append, now_text, read_head
+from offline_queue.schema import meta_text, set_meta
 
 T = TypeVar("T")
 State = Literal["QUEUED", "SENDING", "HANDED", "HELD", "CONFIRMED", "UNCONFIRMED", "NEEDS_OPERATOR", "SUPERSEDED", "CANCELLED"]
@@ -46,6 +47,7 @@ _FROM: Final[Mapping[State, tuple[State, ...]]] = {
 _COLUMNS: Final = (
     "id, event_id, printer, serial, document, copy, state, certainty, attempt, evidence, reason, operator, created, updated"
 )
+_MEMORY: Final = "printer/"  # + its name: a key of the meta table
 WRITE_TIMEOUT_S: Final = 30.0  # a disk that takes longer is broken
 
 
@@ -123,7 +125,22 @@ class PrintLane:
         )
         return [Step(**{**row, "evidence": _load(row["evidence"])}) for row in rows]
 
+    def remembered(self, printer: str) -> Mapping[str, Any] | None:
+        """What was remembered of a printer; None when nothing was, or when it cannot be read."""
+        with self._reading:
+            text = meta_text(self._reader.meta(), _MEMORY + printer)
+        try:
+            found = json.loads(text or "null")
+        except ValueError:
+            return None
+        return found if isinstance(found, dict) else None
+
     # ---------------------------------------------------------------- the printer's worker
+
+    def remember(self, printer: str, known: Mapping[str, Any]) -> None:
+        """Keeps what is known of a printer for the next process, in place of what was."""
+        text = json.dumps(dict(known), ensure_ascii=False, separators=(",", ":"))
+        self._do(lambda conn: set_meta(conn, {_MEMORY + printer: text}))
 
     def sending(self, job: Job, evidence: Mapping[str, Any]) -> Job:
         """Before the first byte: the next attempt begins, with what the printer said of itself before it."""

@@ -148,7 +148,7 @@ class Ticket:
     mark: str
     attempt: int  # 1, 2, …
     slip: Slip  # already carries 再発行 when this is copy 2 or later
-    tier: int = 0  # what this printer has been able to prove before; above 0, its silence means that it is not there
+    known: Capabilities | None = None  # what this printer was able to do before; with a tier above 0 its silence means that it is not there
     void_first: bool = False  # an interrupted attempt may have left paper hanging: void it, cut it off, then begin
 
 

@@ -76,7 +76,7 @@ class SlipSpool:
         self._last: PrinterReport | None = None
         self._known: dict[int, Evidence] = {}  # of attempts that this process began: what really left
         self._standing: int | None = None  # the job whose attempt is alive in the open printer and only waits
-        self._tier = 0  # the best that this printer has shown to this process
+        self._able = _able_before(lane.remembered(printer))  # as this printer last showed itself, to this process or to an earlier one
         self._dirty = self._left_dirty()
 
     # ---------------------------------------------------------------- running
@@ -163,9 +163,9 @@ class SlipSpool:
             seen = asdict(evidence)
             current = self._lane.handed(current, seen) if current.state == "SENDING" else self._lane.sending(current, seen)
 
-        ticket = Ticket(str(job.id), mark_of(job.id), job.attempt + 1, slip, self._tier, void_first=self._dirty)
+        ticket = Ticket(str(job.id), mark_of(job.id), job.attempt + 1, slip, self._able, void_first=self._dirty)
         outcome = printer.print(ticket, sending, self._print_s)
-        self._tier = max(self._tier, printer.capabilities.tier)
+        self._note_abilities(printer)
         for warning in outcome.warnings:
             _log.warning("printer %s: slip %s: %s", self._name, job.serial, warning)
         return self._settle(printer, current, slip, outcome)
@@ -176,9 +176,17 @@ class SlipSpool:
             self._lane.settle(job, "NEEDS_OPERATOR", None, "the stored slip is damaged")
             return 0.0
         evidence = self._known.get(job.id) or _after_restart(job.evidence)
-        ticket = Ticket(str(job.id), mark_of(job.id), job.attempt, slip)
+        ticket = Ticket(str(job.id), mark_of(job.id), job.attempt, slip, self._able)
         outcome = printer.resolve(ticket, evidence, self._slice_s if job.id == self._standing else self._print_s)
+        self._note_abilities(printer)
         return self._settle(printer, job, slip, outcome)
+
+    def _note_abilities(self, printer: Printer) -> None:
+        """Keeps what the printer can do; what it could do before and cannot do now is forgotten with it."""
+        able = printer.capabilities
+        if able.tier and able != self._able:
+            self._lane.remember(self._name, asdict(able))
+            self._able = able
 
     def _settle(self, printer: Printer, job: Job, slip: Slip, outcome: Outcome) -> float:
         """Writes down what became of an attempt, and says when to go on."""
@@ -258,6 +266,18 @@ def _slip_of(job: Job) -> Slip | None:
     except ValueError:
         return None
     return slip if slip.copy == job.copy else replace(slip, copy=job.copy)
+
+
+def _able_before(stored: Mapping[str, Any] | None) -> Capabilities | None:
+    """What an earlier process remembered of the printer; None where that makes no sense to this version."""
+    if stored is None:
+        return None
+    tier, kanji = stored.get("tier"), stored.get("kanji")
+    if tier not in {1, 2, 3}:
+        return None
+    maker, model, firmware, serial = (str(stored.get(name, ""))[:80] for name in ("maker", "model", "firmware", "serial"))
+    process_id, cut_counter = (stored.get(name) is True for name in ("process_id", "cut_counter"))
+    return Capabilities(tier, maker, model, firmware, serial, kanji if isinstance(kanji, bool) else None, process_id, cut_counter)
 
 
 def _after_restart(stored: Mapping[str, Any]) -> Evidence:

@@ -22,7 +22,7 @@ from drivers.escpos.link_tcp import open_tcp
 from drivers.escpos.paper import PAPERS
 from drivers.escpos.printer import EscposPrinter
 from posagent.errors import DeviceError
-from posagent.ports import Ticket
+from posagent.ports import Capabilities, Ticket
 from posagent.slips import QR, Barcode, Columns, Cut, Feed, Rule, Slip, Text
 
 ROUNDS = 40
@@ -107,7 +107,7 @@ def _deadlines() -> list[dict[str, Any]]:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         for timeout_s in (0.1, 0.3, 0.6):
             printer = EscposPrinter("bench", open_tcp("bench", *deaf.getsockname(), 1.0), EPSON, WIDE)
-            ticket = Ticket("1", "be", 1, forty_lines(), tier=3)
+            ticket = Ticket("1", "be", 1, forty_lines(), Capabilities(3))
             for call in (lambda t=timeout_s: printer.status(t), lambda t=timeout_s, k=ticket: printer.print(k, lambda e: None, t)):  # type: ignore[misc]  # noqa: B023
                 begun = time.monotonic()
                 with contextlib.suppress(DeviceError):

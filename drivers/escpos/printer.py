@@ -78,7 +78,7 @@ class EscposPrinter:
         except Unprintable as wrong:
             return Outcome("refused", reason=str(wrong))
         self._attempt = None
-        self._session.expected_tier = max(self._session.expected_tier, ticket.tier)
+        self._session.expect(ticket.known)
         if held := self._make_ready(ticket):
             return Outcome("held", reason=held)
         witness, cuts = self._take_witnesses(ticket)
@@ -99,7 +99,7 @@ class EscposPrinter:
             if attempt.spent_s < attempt.allowed_s:
                 return self._carry_on(attempt)
             before = attempt.evidence
-        self._session.expected_tier = max(self._session.expected_tier, before.tier)
+        self._session.expect(ticket.known, before.tier)
         if before.bytes_handed == 0:
             return Outcome("not_printed", reason="nothing was sent", evidence=before)
         return self._examine(ticket, before, same_link=same_link)

@@ -1,6 +1,7 @@
 """Owns finding out what a printer can prove: who it is, whether it answers, and by which witnesses a slip can be confirmed.
 
-Every question is optional and waits at most ``answer_s``. A printer that answers neither DLE EOT nor GS r is asked nothing more: an unknown
+Every question is optional and waits at most ``answer_s``. What a printer that says the same of itself as before was not able to do is not
+asked again; what it was able to do is. A printer that answers neither DLE EOT nor GS r is asked nothing more: an unknown
 command may come out as text. The questions end with ESC @, which clears such text before it is printed.
 Sources: GS I, GS r, GS a, GS ( H fn 48, GS g 2 and GS ( L fn 80, 81, 83 of Epson's ESC/POS reference.
 """
@@ -16,7 +17,7 @@ _PROBE_ID = b"\x7ePB\x7e"
 _TEXTS = {"firmware": 0x41, "maker": 0x42, "model": 0x43, "serial": 0x44}
 
 
-def probe(talk: Conversation, answer_s: float, *, asks: bool = True) -> tuple[Capabilities, bool]:
+def probe(talk: Conversation, answer_s: float, *, asks: bool = True, before: Capabilities | None = None) -> tuple[Capabilities, bool]:
     """The capabilities, and whether real-time questions are answered. Raises DeviceMissing when the link breaks."""
     if not asks or not talk.link.speaks:
         return Capabilities(0), False
@@ -30,10 +31,11 @@ def probe(talk: Conversation, answer_s: float, *, asks: bool = True) -> tuple[Ca
         if answer is None:
             break  # who does not say its firmware does not say its serial number either
         texts[key] = answer.decode("ascii", "replace")
-    kind = talk.queued(b"\x1dI\x02", talk.now() + answer_s)
+    old = before if before is not None and _is_the_same(before, texts) else None
+    kind = None if old and old.kanji is None else talk.queued(b"\x1dI\x02", talk.now() + answer_s)
     talk.send(b"\x1da\xff", talk.now() + answer_s)  # automatic status, of everything
-    known_id = _process_id(talk, answer_s)
-    cuts = cut_count(talk, answer_s)
+    known_id = not (old and not old.process_id) and _process_id(talk, answer_s)
+    cuts = None if old and not old.cut_counter else cut_count(talk, answer_s)
     talk.send(RESET + b"\x1da\xff", talk.now() + answer_s)
     talk.hear(talk.now() + min(answer_s, 0.05))
     witnesses = known_id + (cuts is not None)
@@ -46,6 +48,11 @@ def probe(talk: Conversation, answer_s: float, *, asks: bool = True) -> tuple[Ca
         **texts,
     )
     return found, real_time
+
+
+def _is_the_same(before: Capabilities, texts: dict[str, str]) -> bool:
+    """Whether this is the printer of before, by all that it says of itself; one that says nothing is never the same."""
+    return bool(before.model and texts) and all(getattr(before, key) == texts.get(key, "") for key in _TEXTS)
 
 
 def _process_id(talk: Conversation, answer_s: float) -> bool:

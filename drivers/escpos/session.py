@@ -14,6 +14,7 @@ from posagent.ports import Capabilities, Evidence, PrinterStatus
 
 RESYNC = b"\0" * 4096
 """More NUL bytes than any command of ours is long: a printer that lost the middle of a picture prints white and is back."""
+MOST_DISAPPOINTMENTS = 2
 SILENT = "the printer has stopped answering; check its power and its cable"
 _IDLE_ID = b"\x7eid\x7e"
 
@@ -44,9 +45,11 @@ class Session:
         self.capabilities = Capabilities(0)
         self.unsettled = True
         self.emptied = False
-        self.expected_tier = 0  # what this printer has shown before: silence then means that it is not there
         self._bytes_per_s = bytes_per_s
         self._probed = False
+        self._before: Capabilities | None = None  # as this printer was known before this connection
+        self._expected_tier = 0  # what it has shown before: silence then means that it is not there
+        self._disappointments = 0
         self._real_time: bool | None = None  # whether it answers DLE EOT; None: not asked yet
         self._resume_at = 0.0
 
@@ -104,7 +107,7 @@ class Session:
         automatic = self.talk.automatic
         if automatic is not None and automatic.holds:
             return automatic.holds
-        if self._real_time is not True and not self.talk.time_is_up() and (self._probed or not self.expected_tier):
+        if self._real_time is not True and not self.talk.time_is_up() and (self._probed or not self._expected_tier):
             self._real_time = False  # it does not speak this
             return ""
         if not self.talk.link.session_proves_power and self.talk.silent_s() >= self.patience.silence_s:
@@ -130,11 +133,20 @@ class Session:
         """Whether it answers real-time questions."""
         return self._real_time is True
 
+    def expect(self, known: Capabilities | None, tier: int = 0) -> None:
+        """What the printer was able to do before, and its tier when the attempt at hand began."""
+        self._before = known or self._before
+        self._expected_tier = max(self._expected_tier, tier, known.tier if known else 0)
+
     def learn(self) -> bool:
-        """Probes once; False when the call's time was up before it had ended."""
+        """Probes once; False when the call's time was up before it had ended, or when a printer that is known to be able to do more has
+        not answered: that is tried three times before it is believed."""
         if not self._probed:
-            found, real_time = probe(self.talk, self.patience.answer_s, asks=self.dialect.asks)
-            if self.talk.time_is_up() or (self.expected_tier and not found.tier):
+            found, real_time = probe(self.talk, self.patience.answer_s, asks=self.dialect.asks, before=self._before)
+            if self.talk.time_is_up() or (self._expected_tier and not found.tier):
+                return False
+            if found.tier < self._expected_tier and self._disappointments < MOST_DISAPPOINTMENTS:
+                self._disappointments += 1
                 return False
             self.capabilities = found
             self._real_time = self._real_time or real_time

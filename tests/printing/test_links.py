@@ -24,7 +24,7 @@ from drivers.escpos.paper import PAPERS
 from drivers.escpos.printer import EscposPrinter
 from drivers.escpos.records import CUPS, LP, SERIAL, TCP, USB
 from posagent.errors import DeviceBusy, DeviceError, DeviceForbidden, DeviceMissing, DeviceTimeout
-from posagent.ports import Evidence, Ticket
+from posagent.ports import Capabilities, Evidence, Ticket
 from virtual_counter.clock import RealClock
 from virtual_counter.printer import VirtualPrinter
 from virtual_counter.profiles import T3_80
@@ -101,7 +101,7 @@ def test_a_stopped_process_at_the_other_end_holds_no_print_beyond_its_deadline()
         link = open_tcp("front", "127.0.0.1", port, 2.0)
         os.kill(peer.pid, signal.SIGSTOP)
         printer = EscposPrinter("front", link, EPSON, WIDE, patience=QUICK)
-        for call in (lambda: printer.status(0.4), lambda: printer.print(Ticket("1", "ab", 1, small_coupon(), tier=3), ignore, 0.4)):
+        for call in (lambda: printer.status(0.4), lambda: printer.print(Ticket("1", "ab", 1, small_coupon(), Capabilities(3)), ignore, 0.4)):
             begun = time.monotonic()
             call()
             assert time.monotonic() - begun < 0.6

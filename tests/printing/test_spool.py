@@ -14,10 +14,12 @@ from offline_queue.errors import JobChanged
 from offline_queue.events import NewEvent, NewJob
 from offline_queue.journal import Journal
 from offline_queue.print_lane import PrintLane
+from offline_queue.schema import set_meta
 from posagent.ports import Evidence, Outcome
 from posagent.print_lane import PrinterReport, SlipSpool, answer_job, mark_of
 from posagent.slips import Slip, to_json
 from virtual_counter.printer import VirtualPrinter
+from virtual_counter.profiles import PROFILES
 
 OPEN = ("QUEUED", "HELD", "SENDING", "HANDED", "UNCONFIRMED")
 
@@ -335,3 +337,66 @@ def test_marks_of_neighbouring_jobs_differ_and_are_printable():
     assert all(len(mark) == 2 and all(0x21 <= ord(c) <= 0x7E for c in mark) for mark in marks)
 
 
+def test_what_a_printer_can_do_is_kept_for_the_next_process_and_only_that_is_asked_again(shop):
+    it = shop("t2-counter")
+    it.queue(small_coupon(1))
+    it.work()
+    kept = it.lane.remembered("front")
+    assert kept is not None
+    assert (kept["maker"], kept["model"], kept["tier"], kept["cut_counter"], kept["process_id"]) == ("CITIZEN", "CT-S281", 2, True, False)
+    asked = it.counter.paper.totals["answers"]
+    ignored = len(it.counter.paper.ignored)
+    assert ignored, "the first process asked everything"
+    it.worker.close()
+    it.worker = it.new_worker()
+    it.queue(small_coupon(2))
+    it.work()
+    assert it.states() == [("CONFIRMED", "confirmed")] * 2
+    assert it.counter.paper.totals["answers"] > asked, "it is asked whether it is still the same one"
+    assert len(it.counter.paper.ignored) == ignored, "nothing is asked again that this printer cannot do"
+
+
+def test_a_printer_whose_answers_get_lost_after_a_restart_is_not_taken_for_a_lesser_one(shop):
+    it = shop("t3-80")
+    it.queue(small_coupon(1))
+    it.work()
+    it.worker.close()
+    it.worker = it.new_worker()
+    it.counter.paper.answer_filter = lambda answer: b"" if answer[:1] in b"\x37\x5f" else answer  # neither ids nor counters, for now
+    it.queue(small_coupon(2))
+    it.worker.step()
+    assert (it.states()[1], it.lane.jobs()[0].reason) == (("HELD", None), "offline")
+    it.counter.paper.answer_filter = None
+    it.work()
+    assert it.states() == [("CONFIRMED", "confirmed")] * 2
+
+
+def test_another_printer_in_its_place_is_learned_anew_and_the_old_one_forgotten(shop):
+    it = shop("t3-80")
+    it.queue(small_coupon(1))
+    it.work()
+    it.worker.close()
+    it.counter.stop()
+    it.counter = Counter(PROFILES["t1-80"])
+    try:
+        it.worker = it.new_worker()
+        it.queue(small_coupon(2))
+        it.work()
+        assert it.states() == [("CONFIRMED", "confirmed"), ("CONFIRMED", "weak")]
+        kept = it.lane.remembered("front")
+        assert kept is not None
+        assert (kept["model"], kept["tier"], kept["process_id"]) == ("", 1, False)
+    finally:
+        it.worker.close()
+        it.counter.stop()
+
+
+@pytest.mark.parametrize("stored", ["", "{", "[]", '{"tier":9}', '{"tier":"3"}'])
+def test_a_memory_that_makes_no_sense_is_no_memory(shop, stored):
+    it = shop()
+    it.journal.transact(lambda conn: set_meta(conn, {"printer/front": stored})).result(5)
+    it.worker = it.new_worker()
+    it.queue(small_coupon(1))
+    it.work()
+    assert it.states() == [("CONFIRMED", "confirmed")]
+    assert it.lane.remembered("front") is not None
