@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: help run setup setup-dev test lint check bench bench-camera soak lock clean
+.PHONY: help run setup setup-dev test lint check bench bench-camera soak deb lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -46,10 +46,13 @@ bench-camera: setup-dev ## PHOTOS=DIR with index.csv: reads, false reads and CPU
 soak: setup-dev ## the long fault schedules (hours)
 	@$(BIN)/python -m pytest -q -m slow
 
+deb: setup ## dist/posagent_VERSION_ARCH.deb and the camera's package; installs without a network
+	@$(BIN)/python -m tools.package
+
 lock: ## pins requirements*.in into requirements*.txt, with hashes
 	@$(BIN)/python -m pip -q install uv
 	@for f in requirements requirements-dev; do \
 	  $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o $$f.txt $$f.in; done
 
 clean: ## removes what the targets made
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +22,9 @@ class RegisterCredentials:
 
 
 def read_credentials(path: Path) -> RegisterCredentials:
-    """Raises SettingsError (E104)."""
+    """Raises SettingsError (E104). Under systemd the file is root's alone; LoadCredential= hands a copy over, which is what is read then."""
     try:
-        given = json.loads(path.read_text("utf-8"))
+        given = json.loads(_handed_over(path).read_text("utf-8"))
         return RegisterCredentials(
             str(given["device"]),
             bytes.fromhex(given["key"]),
@@ -32,3 +33,10 @@ def read_credentials(path: Path) -> RegisterCredentials:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as trouble:
         raise SettingsError(f"{path}: the register's credentials cannot be read ({trouble}); enrol it again", code="E104") from trouble
+
+
+def _handed_over(path: Path) -> Path:
+    """systemd.exec(5), LoadCredential=: the file of the same name in $CREDENTIALS_DIRECTORY."""
+    directory = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    copy = Path(directory, path.name)
+    return copy if directory and copy.is_file() else path

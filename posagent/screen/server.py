@@ -54,9 +54,12 @@ class ScreenServer:
         self._listeners = list(sockets or [])
         self._unix_path = ""  # ours to remove; a socket from systemd is not
         try:
-            if listen and not sockets:
+            given = [listener.getsockname() for listener in self._listeners]
+            for listener in self._listeners:
+                listener.setblocking(False)
+            if listen and not any(isinstance(name, tuple) for name in given):
                 self._listeners.append(open_tcp(listen))
-            if unix_path:
+            if unix_path and unix_path not in given:
                 self._listeners.append(open_unix(unix_path))
                 self._unix_path = unix_path
         except BaseException:

@@ -260,7 +260,7 @@ def test_sockets_from_outside_are_served_and_their_files_are_left_alone(counter:
     with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_UNIX) as unix:
         unix.bind(str(path))
         unix.listen()
-        with serve(counter, sockets=[tcp, unix]) as server:
+        with serve(counter, sockets=[tcp, unix], unix_path=str(path)) as server:  # the settings name the socket that systemd has made
             assert server.address == f"127.0.0.1:{tcp.getsockname()[1]}"
             assert ask(server, "GET", "/livez")[0] == 200
             with unix_request(path, b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n") as answer:
