@@ -104,14 +104,14 @@ class Session:
         if found is not None:
             self._resume(found)
             return found.holds
+        if self._real_time is not False and not self.talk.link.session_proves_power and self.talk.silent_s() >= self.patience.silence_s:
+            raise DeviceTimeout(f"{self.name}: {SILENT}", code="E213")
         automatic = self.talk.automatic
         if automatic is not None and automatic.holds:
             return automatic.holds
         if self._real_time is not True and not self.talk.time_is_up() and (self._probed or not self._expected_tier):
             self._real_time = False  # it does not speak this
             return ""
-        if not self.talk.link.session_proves_power and self.talk.silent_s() >= self.patience.silence_s:
-            raise DeviceTimeout(f"{self.name}: {SILENT}", code="E213")
         return "offline"
 
     def _resume(self, found: PrinterStatus) -> None:
