@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 from posagent.agent import Ask, Say
 from posagent.checkout import Basket
@@ -24,7 +23,7 @@ from posagent.doors.profiles import PLAIN, Profile, read_profile
 from posagent.doors.receipt import Receipt, read_document
 from posagent.errors import SettingsError
 from posagent.loyalty.model import Sale, SaleRejected
-from posagent.ports import CapturedSale, Device, Options
+from posagent.ports import ByteDoor, CapturedSale, Device, Heard, Moment, Options, ReadSale
 
 _log = logging.getLogger(__name__)
 FOLDERS = (Path("/etc/posagent/receipts"), Path(__file__).parent.parent / "config" / "receipts")
@@ -32,24 +31,8 @@ LONGEST_NUMBER = 40
 REFUND_SEEN = "E601"
 AMOUNT_WANTED = "E622"
 
-Moment = Literal["bytes", "silence", "closed"]
 _READING_TROUBLE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError)
 """What a mistake in our reading of a receipt may raise: the POS's own printing must not suffer from it."""
-
-
-@runtime_checkable
-class ByteDoor(Protocol):
-    """A door that moves a POS's bytes and lets others understand them."""
-
-    def understand_with(self, understand: Callable[[bytes, Moment], Sequence[CapturedSale]]) -> None:
-        """Called once, before the first read."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReadSale(CapturedSale):
-    """A sale that was read on paper. ``digest`` is of its text: part of the sale's key where no number stands on it."""
-
-    digest: str = ""
 
 
 class ReceiptTap:
@@ -60,14 +43,15 @@ class ReceiptTap:
         self._paper = PaperReader()
         self._cuts = False
 
-    def take(self, raw: bytes, moment: Moment) -> Sequence[CapturedSale]:
+    def take(self, raw: bytes, moment: Moment) -> Heard:
         """See `ByteDoor`."""
         try:
-            return self._taken(raw, moment)
+            sales = self._taken(raw, moment)
+            return Heard(tuple(sales), moment == "closed" or not self._paper.open, self._paper.modes)
         except _READING_TROUBLE:
             _log.exception("%s: a receipt could not be read; printing goes on", self._name)
             self._paper = PaperReader()
-            return ()
+            return Heard()
 
     def _taken(self, raw: bytes, moment: Moment) -> list[CapturedSale]:
         documents = self._paper.feed(raw)

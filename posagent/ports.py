@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from posagent.slips import Slip
 
@@ -251,6 +251,37 @@ class CapturedSale:
     paid: bool = True  # False: a total that was shown before payment; it may pre-fill, the grant waits
     tax_split: Mapping[int, int] = field(default_factory=dict)  # {1000: gross at 10 %, 800: gross at 8 %}; empty: not known
     confidence: Literal["profile", "guess"] = "guess"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSale(CapturedSale):
+    """A sale that was read in somebody's text. ``digest`` is of that text, and of where it stood: part of the sale's key without a number."""
+
+    digest: str = ""
+    standing: bool = False  # the same text at the same place is the same sale, whenever it is read (a file); else the moment counts as well
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What bytes mean that a POS sent."""
+
+    sales: tuple[CapturedSale, ...] = ()
+    between: bool = True  # all that was printed is cut off: something else may be printed now
+    modes: bytes = b""  # what a printer must be told after a reset, to be as the POS left it
+    unfinished: int = 0  # so many of the last bytes belong to something that is not whole yet
+
+
+Moment = Literal["bytes", "silence", "closed"]
+Understand = Callable[[bytes, Moment], Heard]
+"""Gets every byte of a POS in order, in any portions, and hears of silence and of the end of a connection, with no bytes. Never raises."""
+
+
+@runtime_checkable
+class ByteDoor(Protocol):
+    """A sale door that moves a POS's bytes and leaves it to others what they mean."""
+
+    def understand_with(self, understand: Understand) -> None:
+        """Called once, before the first read."""
 
 
 class SaleDoor(Protocol):

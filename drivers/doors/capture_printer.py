@@ -4,6 +4,8 @@
 
     POS ──► listen (TCP 9100 or a pty) ──► forward (the real printer)      bytes go on first,
     POS ◄── status answers, unchanged  ◄── DLE EOT, GS a, GS I answers     then, when the line is quiet, they are understood
+                                  ▲
+    our own slips, in their turn ─┘ (drivers.doors.slip_turn)              between two jobs of the POS, whose next one waits
 
 One POS at a time, as a printer has it: a second one waits in the queue of connections. Every connection of the POS opens one to the real
 printer and ends with it, so the POS sees what it would see: refused, reset or closed. Only what stands in the settings is listened on and
@@ -18,37 +20,47 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Sequence
 
 from drivers.doors.ends import End, begin_connect, listen, of_socket, open_node, open_pty
+from drivers.doors.slip_turn import YOUR_TURN, Seat
 from posagent.errors import DeviceError, DeviceMissing, SettingsError
-from posagent.ports import CapturedSale, Driver, Option, Options
+from posagent.ports import CapturedSale, Driver, Heard, Moment, Option, Options, Understand
 
 _log = logging.getLogger(__name__)
-Moment = Literal["bytes", "silence", "closed"]
-Understand = Callable[[bytes, Moment], Sequence[CapturedSale]]
 
 QUIET_S = 0.02
 """Bytes are understood when the line has been quiet for so long: reading a receipt must not stand between two of its lines."""
+SLICE, SLICE_S = 1024, 0.004
+"""Understanding stops after so many bytes to see whether the line has something to carry, and goes on for at most so long."""
 SILENCE_S = 3.0
 MOST_UNREAD = 64 * 1024
-"""Bytes that wait to be understood; then they are, quiet or not."""
+"""Bytes that wait to be understood; then they are, quiet or not. At four times as many the POS waits."""
 MOST_WAITING = 64 * 1024
 CONNECT_S = 3.0
 LINGER_S = 10.0
 """The POS has said all and the printer says nothing more: so long both links stay open."""
+TURN_QUIET_S = 0.25
+"""A POS that has cut its paper and said nothing for so long is between two jobs."""
+GUEST_SILENT_S = 15.0
+"""A slip that asks and sends nothing for so long has lost its turn: the POS must print."""
+AFTER_TURN_S = 0.1
+"""Late answers to our questions are not the POS's."""
 
 
 class CapturePrinter:
-    """See `posagent.ports.SaleDoor`. Whoever opens it tells it by `understand_with` how bytes become sales."""
+    """See `posagent.ports.SaleDoor` and `ByteDoor`."""
 
     def __init__(self, name: str, options: Options) -> None:
         self._name, self._options = name, options
         self._forward: str = options["forward"]
-        self._understand: Understand = lambda _raw, _moment: ()
+        if options["slips"] and not self._forward:
+            raise SettingsError(f"{name}: slips needs a real printer; say which one in `forward`")
+        self._understand: Understand = lambda _raw, _moment: Heard()
         self._server: socket.socket | None = None
+        self._seat: Seat | None = None
         self._pos: End | None = None
+        self._guest: End | None = None  # our own slip, while it has its turn
         self._printer: End | None = None
         self._connecting: socket.socket | None = None
         self._unread = bytearray()
@@ -56,19 +68,20 @@ class CapturePrinter:
         self._clear()
         where = options["listen"]
         self._is_pty = where.startswith("/")
-        if self._is_pty:
-            self._pos = open_pty(name, where)
-            try:
+        try:
+            if options["slips"]:
+                self._seat = Seat(name, options["slips"])
+            if self._is_pty:
+                self._pos = open_pty(name, where)
                 self._open_printer()
-            except DeviceError:
-                self.close()
-                raise
-        else:
-            host, port = address_of(name, "listen", where)
-            self._server = listen(name, host, port)
+            else:
+                self._server = listen(name, *address_of(name, "listen", where))
+        except (DeviceError, SettingsError):
+            self.close()
+            raise
 
     def understand_with(self, understand: Understand) -> None:
-        """``understand`` gets every byte that the POS sent, in order, and is told of silence and of the end of a connection."""
+        """See `posagent.ports.ByteDoor`."""
         self._understand = understand
 
     def read(self, timeout_s: float) -> Sequence[CapturedSale]:
@@ -85,54 +98,96 @@ class CapturePrinter:
     def close(self) -> None:
         """See the port."""
         self._hang_up(hard=False, pty_too=True)
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        for waiting in (self._server, self._seat):
+            if waiting is not None:
+                waiting.close()
+        self._server = self._seat = None
 
     # ------------------------------------------------------------ one turn
 
     def _clear(self) -> None:
         self._to_printer = bytearray()
-        self._to_pos = bytearray()
+        self._to_pos = bytearray()  # or to our own slip, while it has its turn
         self._pos_done = False
         self._finished = False
         self._heard = time.monotonic()
         self._silence_told = True
+        self._between, self._modes = True, b""
+        self._deaf_until = 0.0  # after a turn: what the printer says is nobody's, and nobody is listened to
+        self._leaving = False
 
     def _patience(self, now: float) -> float:
         """How long nothing may happen before something must."""
         quiet = now - self._heard
         if self._unread:
-            return QUIET_S
+            return QUIET_S - quiet
+        if self._deaf_until:
+            return self._deaf_until - now
         if self._connecting is not None:
-            return max(0.0, CONNECT_S - quiet)
+            return CONNECT_S - quiet
+        if self._guest is not None:
+            return GUEST_SILENT_S - quiet
+        if self._seat is not None and quiet < TURN_QUIET_S:
+            return TURN_QUIET_S - quiet
         if self._pos_done:
-            return max(0.0, LINGER_S - quiet)
-        return max(0.0, SILENCE_S - quiet) if not self._silence_told else 60.0
+            return LINGER_S - quiet
+        return 60.0 if self._silence_told else SILENCE_S - quiet
+
+    def _may_give_turn(self) -> bool:
+        """Between two jobs, and nothing is on its way."""
+        if self._pos is None:
+            return True
+        idle = self._between and not (self._unread or self._to_printer or self._connecting)
+        return idle and time.monotonic() - self._heard >= TURN_QUIET_S
 
     def _turn(self, wait_s: float) -> None:
-        poll = select.poll()
-        if self._server is not None and self._pos is None:
-            poll.register(self._server, select.POLLIN)
-        if self._pos is not None:
-            listens = not self._pos_done and self._connecting is None and len(self._to_printer) < MOST_WAITING
-            poll.register(self._pos.descriptor, (select.POLLIN if listens else 0) | (select.POLLOUT if self._to_pos else 0))
-        if self._printer is not None:
-            listens = len(self._to_pos) < MOST_WAITING
-            writes = self._to_printer or self._connecting is not None
-            poll.register(self._printer.descriptor, (select.POLLIN if listens else 0) | (select.POLLOUT if writes else 0))
-        ready = dict(poll.poll(wait_s * 1000))
+        ready = dict(self._watched().poll(wait_s * 1000))
+        if self._deaf_until and time.monotonic() >= self._deaf_until:
+            self._listen_again(time.monotonic())
         if not ready:
             self._idle(time.monotonic())
             return
         if self._server is not None and self._server.fileno() in ready:
             self._accept()
+        if self._seat is not None and self._seat.fileno() in ready:
+            self._give_turn()
         if self._printer is not None and (events := ready.get(self._printer.descriptor)):
             self._serve_printer(events)
-        if self._pos is not None and (events := ready.get(self._pos.descriptor)):
+        if self._guest is not None and (events := ready.get(self._guest.descriptor)):
+            self._serve_guest(events)
+        elif self._pos is not None and (events := ready.get(self._pos.descriptor)):
             self._serve_pos(events)
         if len(self._unread) >= MOST_UNREAD:
             self._read_through()
+
+    def _watched(self) -> select.poll:
+        poll = select.poll()
+        writes = select.POLLOUT if self._to_pos else 0
+        room = self._connecting is None and len(self._to_printer) < MOST_WAITING
+        if self._guest is not None:
+            poll.register(self._guest.descriptor, (select.POLLIN if room else 0) | writes)
+        elif not self._deaf_until:
+            if self._server is not None and self._pos is None:
+                poll.register(self._server, select.POLLIN)
+            if self._seat is not None and self._may_give_turn():
+                poll.register(self._seat, select.POLLIN)
+            if self._pos is not None:
+                listens = not self._pos_done and room and len(self._unread) < 4 * MOST_UNREAD
+                poll.register(self._pos.descriptor, (select.POLLIN if listens else 0) | writes)
+        if self._printer is not None:
+            listens = len(self._to_pos) < MOST_WAITING
+            sends = self._to_printer or self._connecting is not None
+            poll.register(self._printer.descriptor, (select.POLLIN if listens else 0) | (select.POLLOUT if sends else 0))
+        return poll
+
+    def _listen_again(self, now: float) -> None:
+        """A turn is over. What our slip left with us goes to the printer first, for a while."""
+        if self._leaving and self._to_printer and now - self._heard < LINGER_S:
+            self._deaf_until = now + AFTER_TURN_S
+            return
+        self._deaf_until = 0.0
+        if self._leaving:
+            self._hang_up(hard=False)
 
     def _idle(self, now: float) -> None:
         quiet = now - self._heard
@@ -140,16 +195,28 @@ class CapturePrinter:
             self._read_through()
         elif self._connecting is not None and quiet >= CONNECT_S:
             self._printer_away(f"does not answer at {self._forward}")
+        elif self._guest is not None and quiet >= GUEST_SILENT_S:
+            _log.warning("%s: a slip had its turn and did nothing with it for %.0f s; the POS goes on", self._name, GUEST_SILENT_S)
+            self._end_turn(hard=True)
         elif self._pos_done and quiet >= LINGER_S:
             self._hang_up(hard=False)
         elif not self._silence_told and quiet >= SILENCE_S:
             self._silence_told = True
-            self._found += self._understand(b"", "silence")
+            self._take_in(b"", "silence")
 
-    def _read_through(self) -> None:
-        raw = bytes(self._unread)
-        self._unread.clear()
-        self._found += self._understand(raw, "bytes")
+    def _read_through(self, for_s: float = SLICE_S) -> None:
+        until = time.monotonic() + for_s
+        while self._unread:
+            raw = bytes(self._unread[:SLICE])
+            del self._unread[:SLICE]
+            self._take_in(raw, "bytes")
+            if time.monotonic() >= until:
+                break
+
+    def _take_in(self, raw: bytes, moment: Moment) -> None:
+        heard = self._understand(raw, moment)
+        self._found += heard.sales
+        self._between, self._modes = heard.between, heard.modes
 
     # ------------------------------------------------------------ the POS
 
@@ -188,23 +255,75 @@ class CapturePrinter:
             self._heard = time.monotonic()
             self._finish_when_empty()
         elif raw:
+            self._silence_told = False
+            self._unread += raw
             self._pass_on(raw)
 
     def _pass_on(self, raw: bytes) -> None:
         """To the real printer at once; only what it does not take waits."""
         self._heard = time.monotonic()
-        self._silence_told = False
+        if self._printer is None:
+            return
+        sent = 0
+        if not self._to_printer and self._connecting is None:
+            try:
+                sent = self._printer.write(raw)
+            except OSError:
+                self._hang_up(hard=True)
+                return
+        self._to_printer += raw[sent:]
+
+    # ------------------------------------------------------------ our own slips
+
+    def _give_turn(self) -> None:
+        """To the slip that waits first. A POS that is connected and idle is not listened to until the turn is over."""
+        self._guest = self._seat.accept() if self._seat is not None else None
+        if self._guest is None:
+            return
+        if self._pos_done:  # it has said all, and only waited for the printer
+            self._hang_up(hard=False, but_guest=True)
+        if self._pos is None:
+            self._clear()
+        self._heard = time.monotonic()
         if self._printer is not None:
-            sent = 0
-            if not self._to_printer and self._connecting is None:
-                try:
-                    sent = self._printer.write(raw)
-                except OSError:
-                    self._unread += raw
-                    self._hang_up(hard=True)
-                    return
-            self._to_printer += raw[sent:]
-        self._unread += raw
+            self._to_pos[:] = YOUR_TURN
+            return
+        try:
+            self._open_printer()
+        except DeviceError as trouble:  # the POS's own next job finds out, and says so, as ever
+            _log.info("%s: no turn: %s", self._name, trouble)
+
+    def _serve_guest(self, events: int) -> None:
+        guest = self._guest
+        if guest is None:
+            return
+        try:
+            if events & select.POLLOUT and self._to_pos:
+                del self._to_pos[: guest.write(self._to_pos)]
+            raw = guest.read() if events & (select.POLLIN | select.POLLHUP | select.POLLERR) else None
+        except OSError:
+            raw = b""
+        if raw == b"":
+            self._end_turn()
+        elif raw:
+            self._pass_on(raw)
+
+    def _end_turn(self, *, hard: bool = False) -> None:
+        """The printer is given back as the POS left it: without automatic status of ours, in the POS's modes."""
+        if self._guest is not None:
+            self._guest.close(hard=hard)
+            self._guest = None
+        self._to_pos.clear()
+        self._heard = time.monotonic()
+        if self._printer is None:
+            return
+        self._deaf_until = self._heard + AFTER_TURN_S
+        if self._pos is not None:
+            self._to_printer += b"\x1da\x00\x1b@" + self._modes
+        else:
+            self._leaving = True
+            if not self._to_printer:
+                self._printer.finish()
 
     # ------------------------------------------------------------ the real printer
 
@@ -215,11 +334,17 @@ class CapturePrinter:
         try:
             if self._forward.startswith("/"):
                 self._printer = open_node(self._name, self._forward, self._options["baud"])
+                self._reached()
             else:
                 self._printer, self._connecting = begin_connect(self._name, *address_of(self._name, "forward", self._forward))
         except DeviceError:
             self._hang_up(hard=True)
             raise
+
+    def _reached(self) -> None:
+        self._connecting = None
+        if self._guest is not None:
+            self._to_pos[:] = YOUR_TURN
 
     def _serve_printer(self, events: int) -> None:
         if self._printer is None:
@@ -228,7 +353,8 @@ class CapturePrinter:
             failed = self._connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if failed:
                 self._printer_away(f"{os.strerror(failed)} at {self._forward}")
-            self._connecting = None
+            else:
+                self._reached()
             return
         try:
             if events & select.POLLOUT and self._to_printer:
@@ -246,50 +372,60 @@ class CapturePrinter:
             self._answer(raw)
 
     def _answer(self, raw: bytes) -> None:
-        """To the POS, unchanged. A POS on a serial line that never listens loses the oldest answers, as on a real line."""
-        if self._pos is None:
+        """To whoever has the printer, unchanged. A POS on a serial line that never listens loses the oldest answers, as on a real line."""
+        listener = self._guest or self._pos
+        if listener is None or self._deaf_until:
             return
         self._heard = max(self._heard, time.monotonic()) if self._pos_done else self._heard
         try:
-            sent = self._pos.write(raw) if not self._to_pos else 0
+            sent = listener.write(raw) if not self._to_pos else 0
         except OSError:
-            self._hang_up(hard=True)
+            if listener is self._guest:
+                self._end_turn()
+            else:
+                self._hang_up(hard=True)
             return
         self._to_pos += raw[sent:]
         if self._is_pty and len(self._to_pos) > 4096:
             del self._to_pos[:-4096]
 
     def _finish_when_empty(self) -> None:
-        """The POS has said all: when all of it is with the printer, say so to the printer."""
-        if self._pos_done and not self._to_printer and not self._finished:
-            self._finished = True
-            if self._printer is None:
-                self._hang_up(hard=False)
-            else:
-                self._printer.finish()
+        """The POS, or our slip, has said all: when all of it is with the printer, say so to the printer."""
+        if self._to_printer or self._finished or not (self._pos_done or self._leaving):
+            return
+        self._finished = True
+        if self._printer is None:
+            self._hang_up(hard=False)
+        else:
+            self._printer.finish()
 
     def _printer_away(self, why: str) -> None:
+        asked_by_pos = self._pos is not None
         self._hang_up(hard=True)
-        raise DeviceMissing(f"{self._name}: the real printer {why}; is it on, and in this network? The POS was told at once", code="E214")
+        if asked_by_pos:
+            raise DeviceMissing(f"{self._name}: the real printer {why}; is it on, and in this network? The POS was told at once", code="E214")
 
-    def _hang_up(self, *, hard: bool, pty_too: bool = False) -> None:
-        """Ends the connection on both sides; what was printed before is still understood."""
-        if self._pos is not None and not hard and self._to_pos:
+    def _hang_up(self, *, hard: bool, pty_too: bool = False, but_guest: bool = False) -> None:
+        """Ends the connection on all sides; what was printed before is still understood."""
+        speaker = self._guest or self._pos
+        if speaker is not None and not hard and self._to_pos and not but_guest:
             try:
-                self._pos.write(self._to_pos)
+                speaker.write(self._to_pos)
             except OSError:
                 hard = True
         had_pos = self._pos is not None
         if self._printer is not None:
             self._printer.close(hard=hard)
+        if self._guest is not None and not but_guest:
+            self._guest.close(hard=hard)
+            self._guest = None
         if self._pos is not None and (not self._is_pty or pty_too):
             self._pos.close(hard=hard)
             self._pos = None
         self._printer = self._connecting = None
-        if self._unread:
-            self._read_through()
+        self._read_through(for_s=3600)
         if had_pos:
-            self._found += self._understand(b"", "closed")
+            self._take_in(b"", "closed")
         self._clear()
 
 
@@ -310,6 +446,7 @@ DRIVER = Driver(
     options={
         "listen": Option(str, "where the POS prints to: host:port of this machine, or the path of a serial port to make", required=True),
         "forward": Option(str, "the real printer: host:port or a device node; empty: there is none, nothing is printed or answered", ""),
+        "slips": Option(str, "a socket to make, where our own slip printer (driver captured-printer) takes its turn; empty: none does", ""),
         "peer": Option(str, "accept only this address (empty: any that can reach `listen`)", ""),
         "baud": Option(int, "of a real printer on a serial line", 9600, minimum=1200, maximum=115200),
         "profile": Option(str, "receipt profile: a file, or a name in /etc/posagent/receipts", ""),

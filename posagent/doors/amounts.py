@@ -50,7 +50,8 @@ _NOT_BEFORE = re.compile(
 _ENGLISH = r"(?:grand ?|sub-?)?total(?: amount)?|amount|cash|change|tax|(?:cash )?tendered|received|credit(?: card)?|card|discount"
 _TAX_ONLY = r"(?!(?:税込み?|税抜き?|内税|込)[ )]*$)"
 _TRANSLATED = re.compile(
-    rf"(?P<before>[^A-Za-z]*[{_CJK}])[ /(]*(?:{_ENGLISH})[ )]*|(?:{_ENGLISH})[ /(]*(?P<after>{_TAX_ONLY}[{_CJK}][^A-Za-z]*?)[ )]*", re.IGNORECASE
+    rf"(?P<before>[^A-Za-z]*[{_CJK}])[ /(]*(?:{_ENGLISH})[ )]*|(?:{_ENGLISH})[ /(]*(?P<after>{_TAX_ONLY}[{_CJK}][^A-Za-z]*?)[ )]*",
+    re.IGNORECASE,
 )
 """合計/TOTAL: one label in two languages."""
 _IN_A_SENTENCE = re.compile(r" ?(?:で(?!す)|以上|以下|未満|毎|ごと|につき|まで|から|お?引き?|オフ|off\b|相当|分)", re.IGNORECASE)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from posagent.doors.charset import Run, decode_runs
+from posagent.doors.page_mode import GAP, Page
+from posagent.doors.star_text import star_command
 
 ESC, FS, GS, DLE, US = 0x1B, 0x1C, 0x1D, 0x10, 0x1F
 LONGEST_TEXT = 256 * 1024
@@ -47,6 +49,13 @@ _GS = dict.fromkeys(b":c\x0c", 0) | {ord("^"): 3, ord("z"): 3, ord("g"): 4}
 _GS |= dict.fromkeys(b"!/abfhHIrwBTEj#", 1) | dict.fromkeys(b"$LPW\\dt", 2)
 _FS = dict.fromkeys(b"&.", 0) | dict.fromkeys(b"C!-Wr", 1) | dict.fromkeys(b"Sp?", 2) | {ord("2"): 74}
 _MORE = None
+_ASB = b"\x1da"
+_LASTING = frozenset(
+    [b"\x1b" + bytes([one]) for one in b"! 23-EGMRTVat{r%"] + [b"\x1d" + bytes([one]) for one in b"!BbLWPfhwHa"]
+    + [b"\x1c" + bytes([one]) for one in b"!&.-CSW("]
+)  # fmt: skip
+"""Commands whose effect lasts until ESC @ (GS a: until it is said otherwise)."""
+_PAIRED = {b"\x1c.": b"\x1c&", b"\x1b3": b"\x1b2"}  # one undoes the other
 """A command whose end has not arrived yet."""
 
 
@@ -56,6 +65,8 @@ class PaperReader:
     def __init__(self) -> None:
         self._open = bytearray()  # the beginning of a command
         self._skip = 0
+        self._star = False  # commands of Star's own were seen
+        self._modes: dict[bytes, bytes] = {}
         self._kept: tuple[int, bytearray] | None = None  # (bytes still to keep, of a QR code)
         self._new_document()
         self._reset()
@@ -66,9 +77,11 @@ class PaperReader:
         self._page: int | None = None
         self._utf8 = False
         self._deaf = False  # ESC =: what comes is for the display
+        self._modes = {key: mode for key, mode in self._modes.items() if key == _ASB}
 
     def _new_document(self) -> None:
         self._runs: list[list[Run]] = [[]]
+        self._laid: Page | None = None  # page mode: text is placed, and printed by FF
         self._size = 0
         self._pictures = 0
         self._codes: list[str] = []
@@ -76,8 +89,13 @@ class PaperReader:
 
     @property
     def open(self) -> bool:
-        """Something was printed that no cut has ended yet."""
-        return self._size > 0 or self._pictures > 0
+        """Something was printed that no cut has ended yet, or a command is not all there."""
+        return self._size > 0 or self._pictures > 0 or self._skip > 0 or bool(self._open)
+
+    @property
+    def modes(self) -> bytes:
+        """What puts another printer, or this one after a reset, into the state that was asked for: character sets, sizes, margins."""
+        return b"".join(self._modes.values())
 
     def feed(self, data: bytes) -> list[Document]:
         """The documents that these bytes end."""
@@ -96,6 +114,7 @@ class PaperReader:
                 taken = self._command(at, found)
                 if taken is _MORE:
                     break
+                self._remember(bytes(self._open[at : at + min(taken, 8)]), taken)
                 at += taken
             else:
                 at += self._text(at)
@@ -120,6 +139,9 @@ class PaperReader:
             self._add(bytes(buffer[at:end]))
             return end - at
         match buffer[at]:
+            case 0x0C if self._laid is not None:
+                self._print_page()
+                self._laid = None
             case 0x0A | 0x0C:
                 self._new_line()
             case 0x0D:
@@ -127,7 +149,9 @@ class PaperReader:
                     return 1
                 self._new_line()
             case 0x09:
-                self._add(b"  ")
+                self._gap()
+            case 0x18 if self._laid is not None:  # CAN: what was placed is not printed
+                self._laid = Page()
         return 1
 
     def _add(self, raw: bytes) -> None:
@@ -139,17 +163,33 @@ class PaperReader:
             return
         jis = self._double and self._kanji != "sjis"
         run = Run(raw, "utf-8" if self._utf8 else "jis" if jis else "", self._page, self._kanji == "sjis")
+        if self._laid is not None:
+            self._laid.write(run)
+            return
         line = self._runs[-1]
         if line and line[-1].mode == run.mode and (line[-1].page, line[-1].sjis) == (run.page, run.sjis):
             line[-1] = Run(line[-1].raw + raw, run.mode, run.page, run.sjis)
         else:
             line.append(run)
 
+    def _gap(self) -> None:
+        if self._laid is None and self._runs[-1] and not self._too_long:
+            self._runs[-1].append(GAP)
+
+    def _print_page(self) -> None:
+        """What was placed on the page goes on paper."""
+        if self._laid is not None:
+            self._runs += [*self._laid.lines(), []]
+            self._laid = Page(turned=self._laid.turned)
+
     def _new_line(self) -> None:
-        if self._runs[-1] and not self._too_long:
+        if self._laid is not None:
+            self._laid.feed()
+        elif self._runs[-1] and not self._too_long:
             self._runs.append([])
 
     def _finish(self, ended: Ending) -> list[Document]:
+        self._print_page()
         runs, pictures, codes, too_long = self._runs, self._pictures, tuple(self._codes), self._too_long
         self._new_document()
         lines, encoding = decode_runs([line for line in runs if line])
@@ -171,6 +211,14 @@ class PaperReader:
             self._codes.append("".join(mark for mark in text if mark.isprintable()))
 
     # ------------------------------------------------------------ commands
+
+    def _remember(self, command: bytes, size: int) -> None:
+        """Keeps the last of each mode; those that depend on each other in the order in which they came."""
+        key = _ASB if command.startswith(_ASB) else command[:2]
+        if key in _LASTING and size == len(command) and not self._skip and not self._star:
+            key = _PAIRED.get(key, key)
+            self._modes.pop(key, None)
+            self._modes[key] = command
 
     def _command(self, at: int, found: list[Document]) -> int | None:
         """How many bytes the command at ``at`` takes (what is long is left to ``_skip``); `_MORE` when it is not all there."""
@@ -221,29 +269,22 @@ class PaperReader:
 
     def _escape(self, at: int, second: int, found: list[Document]) -> int | None:
         buffer = self._open
+        if second == GS or self._star:
+            self._star = True
+            return self._starred(at, found)
         if second in b"im":
             found += self._finish("cut")
             return 2
-        if second == ord("("):
-            return self._bracket(at)
-        if second == ord("*"):
-            if not self._has(at, 5):
-                return _MORE
-            count = self._int(at + 3, 2) * (3 if buffer[at + 2] >= 32 else 1)
-            self._pictures += count
-            self._skip = count
-            return 5
-        if second == ord("D"):
-            end = buffer.find(0, at + 2, at + 2 + 34)
-            return end + 1 - at if end >= 0 else 2 if self._has(at, 36) else _MORE
-        if second == ord("&"):
-            return self._user_characters(at)
+        long = {0x28: self._bracket, 0x2A: self._bit_image, 0x44: self._tabs, 0x26: self._user_characters}.get(second)
+        if long is not None:
+            return long(at)
         size = _ESC.get(second, 0) + 2
         if not self._has(at, size):
             return _MORE
         value = buffer[at + 2] if size > 2 else 0
         match second:
             case 0x40:  # @
+                self._laid = None
                 self._new_line()
                 self._reset()
             case 0x74:  # t: the page of single bytes
@@ -252,7 +293,69 @@ class PaperReader:
                 self._deaf = value in (2, 0x32)
             case 0x64 | 0x4A | 0x65 | 0x4B:  # d J e K: feeds end a line
                 self._new_line()
+            case 0x4C | 0x53 | 0x0C | 0x57 | 0x54:  # L S FF W T
+                self._page_mode(at, second, value)
+            case 0x24 | 0x5C:  # $ \
+                self._across(self._int(at + 2, 2), relative=second == 0x5C)
         return size
+
+    def _page_mode(self, at: int, second: int, value: int) -> None:
+        page = self._laid
+        match second:
+            case 0x4C:
+                self._new_line()
+                self._laid = Page()
+            case 0x53:  # back to lines; what was not printed is gone
+                self._laid = None
+            case 0x0C:
+                self._print_page()
+            case 0x57 if page is not None:
+                page.area(self._int(at + 2, 2), self._int(at + 4, 2))
+            case 0x54 if page is not None:
+                page.turned = value & 3 != 0
+
+    def _across(self, dots: int, *, relative: bool) -> None:
+        """What comes stands apart, in another column."""
+        if self._laid is None:
+            self._gap()
+        else:
+            self._laid.x = self._laid.x + _signed(dots) if relative else dots
+
+    def _down(self, dots: int, *, relative: bool) -> None:
+        if self._laid is not None:
+            self._laid.y = self._laid.y + _signed(dots) if relative else dots
+
+    def _starred(self, at: int, found: list[Document]) -> int | None:
+        command = star_command(self._open, at)
+        if command is None:
+            return _MORE
+        match command.effect:
+            case "cut":
+                found += self._finish("cut")
+            case "line":
+                self._new_line()
+            case "reset":
+                self._new_line()
+                self._reset()
+            case "picture":
+                self._pictures += command.skip
+        self._skip = command.skip
+        if command.code:
+            self._code(command.code)
+        return command.size
+
+    def _bit_image(self, at: int) -> int | None:
+        """ESC * m nL nH …"""
+        if not self._has(at, 5):
+            return _MORE
+        self._skip = self._int(at + 3, 2) * (3 if self._open[at + 2] >= 32 else 1)
+        self._pictures += self._skip
+        return 5
+
+    def _tabs(self, at: int) -> int | None:
+        """ESC D … NUL"""
+        end = self._open.find(0, at + 2, at + 2 + 34)
+        return end + 1 - at if end >= 0 else 2 if self._has(at, 36) else _MORE
 
     def _user_characters(self, at: int) -> int | None:
         """ESC & y c1 c2, then for each character its width and y times as many bytes. Bounded: 95 characters."""
@@ -303,8 +406,15 @@ class PaperReader:
                 case _:  # C 0 m n, C 1 six, C 2 two
                     size = {0x30: 5, 0x31: 9, 0x32: 5}.get(third, 3)
                     return size if self._has(at, size) else _MORE
+        return self._short_group(at, second)
+
+    def _short_group(self, at: int, second: int) -> int | None:
         size = _GS.get(second, 0) + 2
-        return size if self._has(at, size) else _MORE
+        if not self._has(at, size):
+            return _MORE
+        if second in b"$\\":
+            self._down(self._int(at + 2, 2), relative=second == 0x5C)
+        return size
 
     def _function(self, at: int) -> int | None:
         """GS ( fn pL pH …: the data of a QR code (k, function 80) are kept, pictures (L) are counted."""
@@ -381,3 +491,7 @@ class PaperReader:
             if end - at > LONGEST_TEXT:
                 return 3
         return end - at if self._has(end, 0) else _MORE
+
+
+def _signed(dots: int) -> int:
+    return dots - 65536 if dots >= 32768 else dots

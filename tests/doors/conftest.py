@@ -10,7 +10,7 @@ import pytest
 
 from drivers.doors.capture_printer import DRIVER, CapturePrinter
 from posagent.errors import DeviceError
-from posagent.ports import CapturedSale
+from posagent.ports import CapturedSale, Understand
 from virtual_counter.clock import RealClock
 from virtual_counter.printer import VirtualPrinter
 from virtual_counter.profiles import T3_80
@@ -20,7 +20,7 @@ from virtual_counter.tcp import serve_tcp
 class Running:
     """A capture printer with the thread that reads it, opened again after trouble as the agent does."""
 
-    def __init__(self, understand: Callable[[bytes, str], list[CapturedSale]], **options: Any) -> None:
+    def __init__(self, understand: Understand, **options: Any) -> None:
         self.options = {name: option.default for name, option in DRIVER.options.items()} | options
         self.understand = understand
         self.sales: list[CapturedSale] = []
@@ -69,7 +69,7 @@ def capture() -> Iterator[Callable[..., Running]]:
     """Starts capture printers; they end with the test."""
     running: list[Running] = []
 
-    def start(understand: Callable[[bytes, str], list[CapturedSale]], **options: Any) -> Running:
+    def start(understand: Understand, **options: Any) -> Running:
         running.append(Running(understand, **options))
         return running[-1]
 

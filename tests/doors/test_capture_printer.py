@@ -16,6 +16,7 @@ import pytest
 from posagent.door_sales import ReceiptTap
 from posagent.doors.profiles import PLAIN
 from posagent.doors.receipt import Receipt
+from posagent.ports import Heard
 
 CUT = b"\x1dV\x42\x00"
 BODY = "レシートNo.0042\nブレンド ¥1,080\n合計 ¥1,080\nお預り ¥2,000\nお釣り ¥920\n".replace("¥", "\\").encode("cp932")
@@ -28,8 +29,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def ignore(_raw: bytes, _moment: str) -> list[Any]:
-    return []
+def ignore(_raw: bytes, _moment: str) -> Heard:
+    return Heard()
 
 
 class Told:
