@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,8 +15,19 @@ from posagent import events as ev
 from posagent.checkout import Rules
 from posagent.errors import StorageError
 from posagent.events import draft
+from posagent.pairing_slip import pairing_slip
+from posagent.slips import Lang, to_json
 
 _COMMIT_S = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """Where a pairing code is printed, and what stands above it."""
+
+    printer: str
+    store_name: str
+    lang: Lang
 
 
 class AccessLog:
@@ -26,10 +38,16 @@ class AccessLog:
 
     def note(self, what: str, circumstances: Mapping[str, object]) -> None:
         """Puts a decision on record."""
-        self.note_with(what, circumstances, ())
+        self._put(what, circumstances, ())
 
-    def note_with(self, what: str, circumstances: Mapping[str, object], jobs: tuple[NewJob, ...]) -> None:
-        """The same, with print jobs in the same transaction."""
+    def print_code(self, paper: Paper, code: str, name: str, origin: str) -> None:
+        """Queues the slip with a pairing code, with its record in the same transaction."""
+        now, place = datetime.now().astimezone(), self._rules().place
+        serial = f"{place.store}-{place.register}-{self._rules().day(now).replace('-', '')}-P{uuid.uuid4().hex[:8]}"
+        slip = pairing_slip(serial, paper.store_name, place.register, now, paper.lang, code, name, origin)
+        self._put("pairing_printed", {"name": name, "origin": origin, "serial": serial}, [NewJob(paper.printer, serial, to_json(slip))])
+
+    def _put(self, what: str, circumstances: Mapping[str, object], jobs: Sequence[NewJob]) -> None:
         now, rules = datetime.now().astimezone(), self._rules()
         at = now.isoformat(timespec="milliseconds")
         noted = draft(
@@ -45,7 +63,7 @@ class AccessLog:
             trace={"at": at, **self._trace},
         )
         try:
-            self._journal.put([NewEvent(noted.type, noted.subject, noted.idemkey, noted.time, noted.data)], list(jobs)).result(_COMMIT_S)
+            self._journal.put([NewEvent(noted.type, noted.subject, noted.idemkey, noted.time, noted.data)], jobs).result(_COMMIT_S)
         except (JournalError, TimeoutError) as trouble:
             why = trouble or "the disk did not answer in time"
             raise StorageError(f"this was not recorded, so it is not done: {why}; try again") from trouble

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 
 from offline_queue import errors as queue_errors
@@ -18,7 +19,7 @@ from offline_queue.print_lane import PrintLane
 from offline_queue.sync import SyncLane
 from posagent import events as ev
 from posagent import service
-from posagent.access_log import AccessLog
+from posagent.access_log import AccessLog, Paper
 from posagent.agent import Agent, NewRules, Say, empty_board, trace_of
 from posagent.backend import ScreenBackend
 from posagent.checkout import Rules
@@ -165,8 +166,9 @@ def _started(settings: Settings, registry: Registry, journal: Journal, agent_ver
 
 def _access(settings: Settings, record: AccessLog) -> Access:
     """Who gets in beyond the page, and by which PIN."""
-    tokens = TokenBook(settings.journal / TOKENS)
-    return Access(tokens, Pairing(tokens, record.note), Unlocks(settings.screen.staff, record.note), record.note)
+    tokens, here, printers = TokenBook(settings.journal / TOKENS), settings.register, settings.of("printer")
+    print_code = partial(record.print_code, Paper(printers[0].name, here.store_name, here.language)) if printers else None
+    return Access(tokens, Pairing(tokens, record.note), Unlocks(settings.screen.staff, record.note), record.note, print_code)
 
 
 def _unsent(journal: Journal, settings: Settings) -> Callable[[], int]:

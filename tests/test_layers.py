@@ -12,7 +12,7 @@ PURE_NAMES = tuple(
     for name in (
         "loyalty", "counter", "counter_parts", "checkout",
         "doors", "events", "handout", "page_events", "day_report", "member_code", "check_digits", "token_codes",
-        "slips", "slip_texts", "strict", "messages", "scan_router",
+        "slips", "slip_texts", "pairing_slip", "strict", "messages", "scan_router",
     )
 )
 PURE_STDLIB = {

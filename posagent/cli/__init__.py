@@ -13,6 +13,8 @@ from posagent.errors import PosagentError
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("posagent.cli.run", "the agent, in the foreground, as systemd starts it"),
     "demo": ("posagent.cli.demo", "the whole counter on virtual devices, to play with or as one scripted day"),
+    "status": ("posagent.cli.status", "the state of the counter now"),
+    "sale": ("posagent.cli.sale", "tell the agent a sale, from a script or by hand"),
     "check-config": ("posagent.cli.check_config", "every problem of the settings and the program file, without touching a device"),
     "devices": ("posagent.cli.devices", "what is plugged in, who holds it, what to paste into the settings; learn, calibrate, probe"),
     "program": ("posagent.cli.program", "check, explain, try, show and replay the loyalty rules"),
@@ -21,6 +23,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "receipt": ("posagent.cli.receipt", "what a receipt says: kind, total, number, tax split, and why"),
     "queue": ("posagent.cli.queue", "the journal: what waits, what is parked or refused, check it, copy it"),
     "report": ("posagent.cli.report", "点検 (x) and 精算 (z): the figures of a business date"),
+    "pair": ("posagent.cli.pair", "let a web page or a program call the agent: a code, printed or shown"),
+    "tokens": ("posagent.cli.tokens", "who may call the agent by token; take that back"),
     "staff": ("posagent.cli.staff", "make the entry of a person whose PIN releases voids, refunds and closings"),
     "cloud": ("posagent.cli.cloud", "the receiver: serve it, enrol registers, publish programs, prove its books"),
 }

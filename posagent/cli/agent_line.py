@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
-import uuid
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +33,40 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def ask_agent(path: Path | None, target: str, body: dict[str, Any]) -> dict[str, Any]:
-    """POSTs to the agent and returns its answer. ``path``: [screen] socket of the settings.
+def agent_socket(settings: Path) -> Path | None:
+    """[screen] socket of a settings file, without reading the rest: a look at the agent must not wait for the drivers. Raises SettingsError."""
+    import tomllib
+
+    try:
+        top = tomllib.loads(settings.read_text("utf-8"))
+    except (OSError, ValueError) as trouble:
+        raise SettingsError(f"{settings}: cannot be read: {trouble}; posagent check-config tells more", code="E105") from trouble
+    screen = top.get("screen")
+    named = screen.get("socket") if isinstance(screen, dict) else None
+    return settings.parent / named if isinstance(named, str) and named else None
+
+
+def ask_agent(path: Path | None, target: str, body: dict[str, Any] | None = None, *, key: str = "", unlock: str = "") -> dict[str, Any]:
+    """The agent's answer to a POST of ``body``, or to a GET without one. ``path``: [screen] socket of the settings; ``key``: the request's
+    Idempotency-Key (else a new one); ``unlock``: a release by PIN.
 
     Raises SettingsError (no socket is set), AgentNotRunning, and PosagentError with the agent's own words and code."""
     if path is None:
         raise SettingsError('the settings name no socket for commands; add [screen] socket = "/run/posagent/api.sock" and restart posagent')
     line = _UnixConnection(path)
+    headers = {"posagent-unlock": unlock} if unlock else {}
     try:
-        headers = {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
-        line.request("POST", target, json.dumps(body), headers)
+        if body is None:
+            line.request("GET", target, headers=headers)
+        else:
+            headers |= {"Content-Type": "application/json", "Idempotency-Key": key or os.urandom(16).hex()}
+            line.request("POST", target, json.dumps(body), headers)
         answer = line.getresponse()
         said = json.loads(answer.read())
     except (FileNotFoundError, ConnectionRefusedError):
         raise AgentNotRunning(f"{path}: the agent is not running; start it with: systemctl start posagent") from None
     except PermissionError:
-        denied = PosagentError(f"{path}: this user may not talk to the agent; use sudo, or add the user to the socket's group")
+        denied = PosagentError(f"{path}: this user may not talk to the agent; use sudo, or add the user to group posagent-pos or posagent-tech")
         denied.exit_code = 77
         raise denied from None
     except TimeoutError:
@@ -57,5 +76,33 @@ def ask_agent(path: Path | None, target: str, body: dict[str, Any]) -> dict[str,
     finally:
         line.close()
     if answer.status != 200:
-        raise PosagentError(f"{said.get('detail', 'refused')}", code=said.get("code"))
+        refused = PosagentError(f"{said.get('detail', 'refused')}", code=said.get("code"))
+        refused.exit_code = {"E704": 77, "E705": 75, "E901": 75}.get(refused.code, refused.exit_code)
+        raise refused
     return dict(said)
+
+
+def ask_as_manager(path: Path | None, target: str, body: dict[str, Any]) -> dict[str, Any]:
+    """The same for what only a manager may do: where the agent wants a PIN (E613), asks the person at the terminal for it, or takes one line of
+    standard input, and sends the same again with the release. ``body``'s ``operator`` is whose PIN it is."""
+    key = os.urandom(16).hex()
+    try:
+        return ask_agent(path, target, body, key=key)
+    except PosagentError as refused:
+        if refused.code != "E613":
+            raise
+        who = str(body.get("operator", ""))
+        pin = _pin_of(who)
+        if not pin:
+            advice = "give --operator CODE of a manager, and the PIN when asked or on standard input"
+            raise PosagentError(f"{refused}; {advice}", code="E613") from refused
+    release = ask_agent(path, "/v1/unlock", {"operator": who, "pin": pin})
+    return ask_agent(path, target, body, key=key, unlock=release["unlock"])
+
+
+def _pin_of(who: str) -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline(64).strip()
+    import getpass
+
+    return getpass.getpass(f"PIN of {who}: ")

@@ -30,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """0 taken (or closed already); 2: --offline with z; 3: the agent is not running."""
-    from posagent.cli.agent_line import ask_agent
+    from posagent.cli.agent_line import ask_as_manager
     from posagent.errors import PosagentError
     from posagent.settings import load_settings
 
@@ -44,7 +44,7 @@ def run(args: Namespace) -> int:
         found = _look(settings, args.date)
     else:
         order = {"kind": args.kind, "operator": args.operator[:32], "role": "manager"}
-        found = ask_agent(settings.screen.socket, "/v1/reports", order | ({"business_date": args.date} if args.date else {}))
+        found = ask_as_manager(settings.screen.socket, "/v1/reports", order | ({"business_date": args.date} if args.date else {}))
     if args.json:
         print_json({"schema": 1, **found})
     else:

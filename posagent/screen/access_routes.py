@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -13,9 +14,10 @@ from posagent.errors import Refused
 from posagent.pairing import CODE_S, is_origin
 from posagent.screen.access import Access
 from posagent.screen.access_schemas import PAIR, PAIRING, REVOCATION, UNLOCK
+from posagent.screen.backend import Answer
 from posagent.screen.callers import caller_of
-from posagent.screen.calls import Calls
-from posagent.screen.schemas import read
+from posagent.screen.calls import Calls, RecentAnswers
+from posagent.screen.schemas import Schema, read
 from posagent.screen.tokens import Scope
 from posagent.screen.unlocks import UNLOCK_S
 
@@ -23,8 +25,8 @@ from posagent.screen.unlocks import UNLOCK_S
 class AccessRoutes:
     """The endpoints, over `Access`. Who may reach which is the policy's (`posagent.screen.rules.scopes_of`)."""
 
-    def __init__(self, access: Access, calls: Calls) -> None:
-        self._access, self._calls = access, calls
+    def __init__(self, access: Access, calls: Calls, recent: RecentAnswers) -> None:
+        self._access, self._calls, self._recent = access, calls, recent
         self.routes: list[BaseRoute] = [
             Route("/v1/unlock", self._unlock, methods=["POST"]),
             Route("/v1/pair", self._pair, methods=["POST"]),
@@ -45,11 +47,9 @@ class AccessRoutes:
         return _json({"token": token, "scopes": sorted(scopes)})
 
     async def _open_pairing(self, request: Request) -> Response:
-        asked = read(await request.body(), PAIRING)
-        code = await self._calls.ask(self._opened, asked)
-        return _json({"code": code, "expires_s": CODE_S, "printed": asked.get("print", False)})
+        return await self._once(request, PAIRING, self._opened)
 
-    def _opened(self, asked: dict[str, Any]) -> str:
+    def _opened(self, asked: dict[str, Any]) -> Answer:
         printing, origin = self._access.print_code, asked.get("origin", "")
         if asked.get("print") and printing is None:
             raise Refused("this register has no slip printer; leave out --print and read the code from the terminal", code="E632")
@@ -59,7 +59,7 @@ class AccessRoutes:
         code = self._access.pairing.open(asked["name"], origin, scopes)
         if asked.get("print") and printing is not None:
             printing(code, asked["name"], origin)
-        return code
+        return Answer("done", {"code": code, "expires_s": CODE_S, "printed": asked.get("print", False)})
 
     async def _tokens(self, _request: Request) -> Response:
         listed = await self._calls.ask(self._access.tokens.listed)
@@ -71,15 +71,20 @@ class AccessRoutes:
         return _json({"tokens": shown})
 
     async def _revoke(self, request: Request) -> Response:
-        asked = read(await request.body(), REVOCATION)
-        return _json({"revoked": await self._calls.ask(self._revoked, asked["token"])})
+        return await self._once(request, REVOCATION, self._revoked)
 
-    def _revoked(self, which: str) -> list[str]:
-        gone = self._access.tokens.revoke(which)
+    def _revoked(self, asked: dict[str, Any]) -> Answer:
+        gone = self._access.tokens.revoke(asked["token"])
         for one in gone:
             self._access.note("token_revoked", {"name": one.name, "origin": one.origin})
-        return [one.name for one in gone]
+        return Answer("done", {"revoked": [one.name for one in gone]})
+
+    async def _once(self, request: Request, schema: Schema, act: Callable[[dict[str, Any]], Answer]) -> Response:
+        raw = await request.body()
+        asked = read(raw, schema)
+        answer = await self._recent.once(request.url.path, request.headers["idempotency-key"], raw, lambda: self._calls.ask(act, asked))
+        return _json({"state": answer.state, **answer.body}, {"idempotency-replayed": "true"} if answer.replayed else None)
 
 
-def _json(value: object) -> Response:
-    return Response(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), 200, None, "application/json")
+def _json(value: object, headers: dict[str, str] | None = None) -> Response:
+    return Response(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), 200, headers, "application/json")

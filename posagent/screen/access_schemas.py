@@ -57,8 +57,8 @@ PAIRED: Schema = {
 }
 PAIRING_OPENED: Schema = {
     "type": "object",
-    "required": ["code", "expires_s", "printed"],
-    "properties": {"code": _TEXT, "expires_s": {"type": "integer"}, "printed": {"type": "boolean"}},
+    "required": ["state", "code", "expires_s", "printed"],
+    "properties": {"state": _TEXT, "code": _TEXT, "expires_s": {"type": "integer"}, "printed": {"type": "boolean"}},
 }
 TOKENS: Schema = {
     "type": "object",
@@ -78,7 +78,11 @@ TOKENS: Schema = {
         }
     },
 }  # fmt: skip
-REVOKED: Schema = {"type": "object", "required": ["revoked"], "properties": {"revoked": {"type": "array", "items": _TEXT}}}
+REVOKED: Schema = {
+    "type": "object",
+    "required": ["state", "revoked"],
+    "properties": {"state": _TEXT, "revoked": {"type": "array", "items": _TEXT, "description": "their names"}},
+}
 
 ACCESS: dict[str, Schema] = {
     "Unlock": UNLOCK, "Unlocked": UNLOCKED, "Pair": PAIR, "Paired": PAIRED, "Pairing": PAIRING, "PairingOpened": PAIRING_OPENED,

@@ -58,7 +58,7 @@ class Api:
             Route("/v1/devices/{device}/preview", self._preview),
             Route("/v1/devices/{device}/test", self._device_test, methods=["POST"]),
             Route("/v1/test-mode", self._test_mode, methods=["POST"]),
-            *AccessRoutes(access or Access(), calls).routes,
+            *AccessRoutes(access or Access(), calls, recent).routes,
         ]
         self.app = Starlette(routes=routes, exception_handlers={Problem: _problem, HTTPException: _plain_refusal})
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import logging
 import os
 import re
 import socket
 import stat
+import struct
 from contextlib import suppress
 from pathlib import Path
 
 from posagent.errors import PortTaken, SettingsError
+from posagent.screen.peers import POS_GROUP, TECH_GROUP, group_number
+
+log = logging.getLogger(__name__)
 
 BACKLOG = 64
 
@@ -51,7 +56,8 @@ def open_tcp(address: str) -> socket.socket:
 
 
 def open_unix(path: str) -> socket.socket:
-    """Listens on a Unix socket with mode 0660. A stale socket file is replaced; a living one raises PortTaken."""
+    """Listens on a Unix socket that its owner and the groups posagent-pos and posagent-tech may connect to, and nobody else. A stale socket
+    file is replaced; a living one raises PortTaken."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
         if _is_socket(path):
@@ -62,6 +68,7 @@ def open_unix(path: str) -> socket.socket:
             listener.bind(path)
         finally:
             os.umask(before)
+        _admit(path, [group for name in (POS_GROUP, TECH_GROUP) if (group := group_number(name)) is not None])
         listener.listen(BACKLOG)
         listener.setblocking(False)
     except OSError as trouble:
@@ -71,6 +78,24 @@ def open_unix(path: str) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+_ACL_VERSION, _NO_ID, _READ_WRITE = 2, 0xFFFFFFFF, 6  # linux/include/uapi/linux/posix_acl_xattr.h, posix_acl.h
+_USER_OBJ, _GROUP_OBJ, _GROUP, _MASK, _OTHER = 0x01, 0x04, 0x08, 0x10, 0x20
+
+
+def _admit(path: str, groups: list[int]) -> None:
+    """Lets further groups connect, by an access control list: an owner may name any group there, but give the file only to his own."""
+    if not groups:
+        return
+    rights = [(_USER_OBJ, _READ_WRITE, _NO_ID), (_GROUP_OBJ, _READ_WRITE, _NO_ID)]
+    rights += [(_GROUP, _READ_WRITE, group) for group in sorted(groups)]
+    rights += [(_MASK, _READ_WRITE, _NO_ID), (_OTHER, 0, _NO_ID)]
+    packed = struct.pack("<I", _ACL_VERSION) + b"".join(struct.pack("<HHI", *entry) for entry in rights)
+    try:
+        os.setxattr(path, "system.posix_acl_access", packed)
+    except OSError as trouble:
+        log.warning("page: %s: the groups %s and %s cannot be let in (%s); use systemd's socket", path, POS_GROUP, TECH_GROUP, trouble.strerror)
 
 
 def holder_of_port(port: int) -> str:
