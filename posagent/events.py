@@ -37,6 +37,7 @@ SALE_SEEN = "posagent.sale.seen.v1"
 SLIP_PRINTED = "posagent.slip.printed.v1"
 SLIP_TESTED = "posagent.slip.tested.v1"  # a technician asked for a test print
 ACCESS_NOTED = "posagent.access.noted.v1"  # a PIN entered or refused, a program paired or shut out; never the PIN, code or token
+BALANCE_EXPIRED = "posagent.balance.expired.v1"  # head office's own: what of an account may not be used any more
 EVENT_DROPPED = "posagent.event.dropped.v1"  # a person gave up what the receiver does not take
 
 KNOWN = frozenset(value for name, value in list(globals().items()) if name.isupper() and isinstance(value, str))

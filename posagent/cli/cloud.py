@@ -6,6 +6,7 @@ import logging
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import Any
 
 from posagent.errors import AlreadyRunning, SettingsError
 
@@ -26,8 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     enrol.add_argument("--company", required=True)
     enrol.add_argument("--store", required=True)
     enrol.add_argument("--register", required=True)
-    enrol.add_argument("--url", metavar="URL", help="ask a running receiver instead of its database (needed while it runs on SQLite)")
-    enrol.add_argument("--token", default="", help="head office's token for --url")
+    _by_url(enrol)
     revoke = actions.add_parser("revoke", help="take a register's key away")
     _database(revoke)
     revoke.add_argument("--company", required=True)
@@ -37,6 +37,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     publish.add_argument("--company", required=True)
     publish.add_argument("--store", default="*", help="default: every store")
     publish.add_argument("program", type=Path)
+    expire = actions.add_parser("expire", help="book what has expired of points, stamps and value; again changes nothing")
+    _database(expire)
+    expire.add_argument("--company", required=True)
+    _by_url(expire)
     audit = actions.add_parser("audit", help="recount every balance and verify every chain; reads everything")
     _database(audit)
     backup = actions.add_parser("backup", help="write a whole copy of a SQLite database, also while the receiver runs")
@@ -50,12 +54,19 @@ def _database(parser: ArgumentParser) -> None:
                         help="sqlite:///file.db or postgresql://… (default: %(default)s)")  # fmt: skip
 
 
+def _by_url(parser: ArgumentParser) -> None:
+    parser.add_argument("--url", metavar="URL", help="ask a running receiver instead of its database (needed while it runs on SQLite)")
+    parser.add_argument("--token", default="", help="head office's token for --url")
+
+
 def run(args: Namespace) -> int:
     match args.action:
         case "serve":
             return _serve(args)
         case "enrol":
             return _enrol(args)
+        case "expire":
+            return _expire(args)
         case "openapi":
             from posagent.cloud.openapi import text
 
@@ -136,23 +147,52 @@ def _enrol(args: Namespace) -> int:
 
 
 def _enrol_by_url(args: Namespace) -> int:
+    _print_code(_asked(args, "enrolments", {"store": args.store, "register": args.register}, 201)["code"], args)
+    return 0
+
+
+def _asked(args: Namespace, what: str, body: dict[str, str], status: int) -> Any:
+    """A running receiver's answer to head office. Raises CloudUnavailable."""
     import requests
 
     from posagent.errors import CloudUnavailable
 
     try:
         answer = requests.post(
-            f"{args.url.rstrip('/')}/v1/enrolments",
+            f"{args.url.rstrip('/')}/v1/{what}",
             params={"tenant": args.company},
-            json={"store": args.store, "register": args.register},
+            json=body,
             headers={"Authorization": f"Bearer {args.token}"} if args.token else {},
-            timeout=10,
+            timeout=30,
         )
     except requests.RequestException as trouble:
         raise CloudUnavailable(f"receiver {args.url}: no answer ({type(trouble).__name__}); is it running there?") from trouble
-    if answer.status_code != 201:
+    if answer.status_code != status:
         raise CloudUnavailable(f"receiver {args.url}: {answer.status_code} {answer.text[:200]}")
-    _print_code(answer.json()["code"], args)
+    return answer.json()
+
+
+def _expire(args: Namespace) -> int:
+    from functools import partial
+
+    from posagent.cloud.engine import open_engine
+    from posagent.cloud.expire import expire_page
+
+    after: str | None = ""
+    total = 0
+    engine = None if args.url else open_engine(args.database)
+    try:
+        while after is not None:
+            if engine is None:
+                answer = _asked(args, "expire", {"after": after}, 200)
+                after, booked = answer["after"], answer["booked"]
+            else:
+                after, booked = engine.write(partial(expire_page, tenant=args.company, after=after, now_ms=_now_ms()))
+            total += booked
+    finally:
+        if engine is not None:
+            engine.close()
+    print(f"{total} balances had expired and are booked")
     return 0
 
 

@@ -91,8 +91,8 @@ def of_members(work: Work, tenant: str, names: Iterable[str]) -> list[Instance]:
 
 
 def obstacle(coupon: Instance | None, place: Place, brand: str, names: tuple[str, ...], day: date) -> Reason | None:
-    """Why a register may not honour it, in the order of the loyalty rules (3.4). ``brand`` "": not known. A place without a register is one
-    that nobody can name (registers without keys): reach is not judged there. ``names``: of the member who shows it, if any."""
+    """Why a register may not honour it, in the order of the loyalty rules (3.4). ``brand`` "": not known. A place without a store is one that
+    nobody can name (registers without keys): reach is not judged there. ``names``: of the member who shows it, if any."""
     if coupon is None or not coupon.known:
         return "used" if coupon is not None and coupon.used_ms is not None else "unknown"
     state = coupon.state(day)
@@ -103,7 +103,7 @@ def obstacle(coupon: Instance | None, place: Place, brand: str, names: tuple[str
         return "not_yet"
     if state == "expired" or state == "used":
         return state
-    if place.register and not _reaches(coupon, place, brand):
+    if place.store and not _reaches(coupon, place, brand):
         return "reach"
     if coupon.member is not None and coupon.member not in names:
         return "other_member"

@@ -302,6 +302,7 @@ def _count_coupons(work: Work, batch: Batch, cases: Sequence[_Case]) -> None:
 def _settle(work: Work, batch: Batch, cases: Sequence[_Case]) -> None:
     """Authorisations and lots; a note stays with its event."""
     notes = settle.settle(work, _told(batch, cases), batch.now_ms)
+    settle.add_activity(work, [_reading(case) for case in cases if case.status == "applied"])
     for case in cases:
         case.problem = notes.get(case.line.seq, case.problem)
 

@@ -85,8 +85,8 @@ class LotRow:
 
 
 def purse(account: str, balance: int, rows: Iterable[LotRow], held: Mapping[str, int], program: Program | None, day: date) -> Purse:
-    """One account. Pure."""
-    rows = tuple(rows)
+    """One account. Pure. A lot may stand in several rows, of one member's several names."""
+    rows = _together(rows)
     found = program.account(account) if program else None
     rule = found.expire if found else None
     if rule is not None and rule.start == "activity":
@@ -99,6 +99,15 @@ def purse(account: str, balance: int, rows: Iterable[LotRow], held: Mapping[str,
     usable = [lot for lot in lots if lot.left > 0 and (lot.expires is None or lot.expires >= day)]
     free = _less(usable, {name: amount for name, amount in held.items() if name.partition("/")[0] == account})
     return Purse(account, balance, lots, free, day)
+
+
+def _together(rows: Iterable[LotRow]) -> list[LotRow]:
+    found: dict[str, LotRow] = {}
+    for row in rows:
+        if (one := found.get(row.lot)) is not None:
+            row = LotRow(row.lot, one.amount + row.amount, one.expires or row.expires, min(one.since, row.since), max(one.touched, row.touched))
+        found[row.lot] = row
+    return list(found.values())
 
 
 def _settled(lots: list[Lot]) -> tuple[Lot, ...]:

@@ -6,6 +6,7 @@ import re
 
 from posagent.cloud.engine import Work
 from posagent.cloud.receiver import Receiver
+from posagent.cloud.rules import OWN_STORE
 
 SILENT_MS = 60 * 60 * 1000
 
@@ -29,8 +30,9 @@ def text(receiver: Receiver) -> str:
 
 def _figures(work: Work, now_ms: int) -> dict[str, tuple[str, int]]:
     streams, silent, backlog = work.rows(
-        "SELECT count(*), coalesce(sum(CASE WHEN last_seen_ms < ? THEN 1 ELSE 0 END), 0), coalesce(sum(pending), 0) FROM stream",
-        now_ms - SILENT_MS,
+        "SELECT count(*), coalesce(sum(CASE WHEN last_seen_ms < ? THEN 1 ELSE 0 END), 0), coalesce(sum(pending), 0) FROM stream"
+        " WHERE store <> ?",
+        now_ms - SILENT_MS, OWN_STORE,
     )[0]
     waiting = work.rows("SELECT count(*) FROM event WHERE status IN ('conflict', 'rejected', 'withheld') AND decided IS NULL")[0][0]
     holes = work.rows("SELECT count(*) FROM hole")[0][0]

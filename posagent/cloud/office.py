@@ -12,7 +12,7 @@ from posagent.cloud import schema, settle
 from posagent.cloud.engine import Work
 from posagent.cloud.publish import member_key, number_hash
 from posagent.cloud.reading import NOWHERE, Reading, read
-from posagent.cloud.rules import instant
+from posagent.cloud.rules import OWN_STORE, instant
 
 OPEN = "status IN ('conflict', 'rejected', 'withheld')"
 LEDGER_ROWS = 200
@@ -98,8 +98,8 @@ def registers(work: Work, tenant: str) -> list[RegisterRow]:
     newest: dict[tuple[str, str], RegisterRow] = {}
     for stream_id, store, register, device_id, acked, last_seen, last_event, pending, oldest in work.rows(
         "SELECT stream_id, store, register, device_id, acked, last_seen_ms, last_event_ms, pending, oldest_pending_ms FROM stream"
-        " WHERE tenant = ? ORDER BY store, register, first_seen_ms, last_seen_ms",
-        tenant,
+        " WHERE tenant = ? AND store <> ? ORDER BY store, register, first_seen_ms, last_seen_ms",
+        tenant, OWN_STORE,
     ):
         before = newest.get((store, register))
         brand, name = stores.get(store, ("", store))
@@ -179,6 +179,7 @@ def decide(work: Work, tenant: str, case: str, decision: Literal["apply", "dismi
         settle.use_coupons(work, told, now_ms)
         work.merge(schema.BALANCE, [(tenant, reading.member or "", account, delta) for account, delta in reading.entries])
         settle.settle(work, told, now_ms)
+        settle.add_activity(work, [reading])
         new_status = "applied"
     text = f"{decision} by {by} at {instant(now_ms)}"
     work.run("UPDATE event SET status = ?, decided = ? WHERE stream_id = ? AND seq = ?", new_status, text, stream_id, int(seq))

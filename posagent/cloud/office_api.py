@@ -21,6 +21,7 @@ from offline_queue.errors import WireError
 from offline_queue.wire import FORBIDDEN, FRAMING, PROBLEMS
 from posagent.cloud import enrol, office, publish, reception
 from posagent.cloud.engine import Work
+from posagent.cloud.expire import expire_page
 from posagent.cloud.ingest import Refusal
 from posagent.cloud.reading import NAME, Place
 from posagent.cloud.receiver import Receiver
@@ -226,6 +227,15 @@ def put_program(receiver: Receiver, request: Request, company: str, path: Mappin
     except ProgramError as trouble:
         raise Refusal(Problem(PROBLEMS + "program", str(trouble), status=409)) from None
     return as_json({"store": path["store"], "version": version}, 201)
+
+
+def expire(receiver: Receiver, request: Request, company: str, _path: Mapping[str, str]) -> Response:
+    """POST /v1/expire {"after": ""}: books what has expired of the next members; again with the answer's ``after`` until that is null."""
+    after = json_body(request).get("after", "")
+    if not isinstance(after, str) or len(after) > 200 or "\x00" in after:
+        raise Refusal(Problem(FRAMING, "after is the text of the answer before, or nothing", status=400))
+    last, booked = receiver.engine.write(lambda work: expire_page(work, company, after, request.now_ms))
+    return as_json({"after": last, "booked": booked})
 
 
 def _cookie(fields: Mapping[str, str]) -> str:

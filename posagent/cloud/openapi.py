@@ -128,6 +128,8 @@ SCHEMAS: dict[str, Any] = {
     ),
     "Decision": _object("decision by", decision={"enum": ["apply", "dismiss"]}),
     "Decided": _object("case decision"),
+    "Page": _object("", "after"),
+    "Expired": _object("after booked", after=_ANY_TEXT, booked=_COUNT),
     "Place": _object("store register"),
     "NewCode": _object("code store register valid_hours", valid_hours=_INT),
     "Revoked": _object("device_id revoked", revoked={"type": "boolean"}),

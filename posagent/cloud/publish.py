@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import secrets
-from datetime import UTC, datetime
 from hmac import new as new_hmac
-from typing import Any, Literal
+from typing import Literal
 
 from offline_queue.signed_file import SignedFile, sign_file
-from posagent.cloud import schema
+from posagent.cloud import schema, snapshot
 from posagent.cloud.engine import Work
 from posagent.cloud.reading import Place
 from posagent.errors import ProgramError
@@ -20,7 +19,6 @@ from posagent.errors import ProgramError
 Kind = Literal["program", "members"]
 EVERY_STORE = "*"
 SNAPSHOT_AGE_MS = 15 * 60 * 1000
-WHOLE_COMPANY = 50_000  # members; above it a store's snapshot holds only those who were seen there
 
 
 def public_key(work: Work) -> tuple[str, bytes]:
@@ -71,7 +69,7 @@ def members(work: Work, place: Place, now_ms: int) -> SignedFile:
     )
     if rows[0][0] is None or rows[0][0] <= now_ms - SNAPSHOT_AGE_MS:
         work.run("DELETE FROM published WHERE tenant = ? AND kind = 'members' AND store = ?", place.tenant, place.store)
-        body = json.dumps(_members(work, place, now_ms), ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+        body = json.dumps(snapshot.members(work, place, now_ms), ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
         _publish(work, "members", place.tenant, place.store, now_ms, body, now_ms)
     found = latest(work, "members", place.tenant, place.store)
     if found is None:
@@ -86,30 +84,6 @@ def _publish(work: Work, kind: Kind, tenant: str, store: str, version: int, body
             raise ProgramError(f"version {version} is not newer than {newest}, which was published already; raise program.version")
     signed = sign_file(kind, version, body, public_key(work)[0], _secret(work, "signing_key"))
     work.insert(schema.PUBLISHED, [(tenant, kind, store, version, body, signed.signature, now_ms)])
-
-
-def _members(work: Work, place: Place, now_ms: int) -> dict[str, Any]:
-    """The file that `posagent.members` reads. A member's balance includes what was granted to the number before it was registered."""
-    count = work.rows("SELECT count(*) FROM member WHERE tenant = ?", place.tenant)[0][0]
-    here = ""
-    values: list[object] = [place.tenant]
-    if count > WHOLE_COMPANY:
-        here = " AND member IN (SELECT member FROM event WHERE tenant = ? AND store = ? AND member IS NOT NULL)"
-        values += [place.tenant, place.store]
-    members: dict[str, Any] = {}
-    by_token: dict[str, dict[str, Any]] = {}
-    for token, hashed, status, rank, birth_month, flags in work.rows(
-        f"SELECT member, number_hash, status, rank, birth_month, flags FROM member WHERE tenant = ?{here}", *values  # noqa: S608 - ours
-    ):
-        one = {"token": token, "status": status, "flags": json.loads(flags), "balances": {}, "coupons": []}
-        one |= {key: value for key, value in (("rank", rank), ("birth_month", birth_month)) if value is not None}
-        members[hashed] = by_token[token] = by_token[f"?{hashed}"] = one
-    for member, account, amount in work.rows("SELECT member, account, amount FROM balance WHERE tenant = ?", place.tenant):
-        if member in by_token:
-            balances = by_token[member]["balances"]
-            balances[account] = balances.get(account, 0) + amount
-    as_of = datetime.fromtimestamp(now_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return {"as_of": as_of, "members": members}
 
 
 def _secret(work: Work, name: str) -> bytes:

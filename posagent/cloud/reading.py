@@ -30,6 +30,8 @@ SAID = LOTS_ALWAYS | {  # types that `posagent.cloud.settle` reads more of
     events.HOLD_RELEASED,
 }  # fmt: skip
 
+_VISITS = {events.SALE_GRANTED: 1, events.SALE_VOIDED: -1, events.SALE_REFUNDED: 0}
+
 _TEXT = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]*")  # neither PostgreSQL nor a page can hold NUL or a lone surrogate
 _DATE = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
 NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
@@ -67,6 +69,7 @@ class Reading:
     ref: str | None = None
     lots: tuple[LotMove, ...] = ()
     day: str = ""  # business date, as the register says it
+    visit: tuple[int, int, int] | None = None  # (spend, points, visits) that a sale adds to its member's activity, or takes back
     said: Mapping[str, Any] = field(default_factory=dict)  # ``data`` of the types in SAID; untrusted
 
 
@@ -93,11 +96,13 @@ def _read_strictly(event: Mapping[str, Any], home: Place | None) -> Reading:
     member = _member(event, data)
     entries: tuple[tuple[str, int], ...] = ()
     lots: tuple[LotMove, ...] = ()
+    visit = None
     business = b""
     problem = ""
     try:
         _check(event, place, home)
         entries, lots = _entries(data.get("entries"), event["type"], member)
+        visit = _visit(data, entries, _VISITS[event["type"]]) if member is not None and event["type"] in _VISITS else None
         business = bytes.fromhex(business_digest(event))
     except _Reject as reason:
         problem = str(reason)
@@ -113,7 +118,8 @@ def _read_strictly(event: Mapping[str, Any], home: Place | None) -> Reading:
         business,
         _text(data.get("ref")),
         lots,
-        _day(data.get("business_date"), event["time"]) if lots else "",
+        _day(data.get("business_date"), event["time"]) if lots or visit else "",
+        visit,
         data if event["type"] in SAID else {},
     )
 
@@ -198,6 +204,13 @@ def _lot(entry: Mapping[str, Any], account: str, delta: int, returns: bool) -> t
     if lot is not None:
         return lot.removeprefix(f"{account}/"), delta, until
     return (until or ("" if delta > 0 and not returns else None)), delta, until
+
+
+def _visit(data: Mapping[str, Any], entries: tuple[tuple[str, int], ...], times: int) -> tuple[int, int, int]:
+    """A sale's total is its ``amount``; a refund says none that counts here."""
+    amount = data.get("amount")
+    spend = amount if type(amount) is int and 0 <= amount <= MAX_DELTA else 0
+    return times * spend, sum(delta for account, delta in entries if account == "points"), times
 
 
 def _day(said: object, time: str) -> str:

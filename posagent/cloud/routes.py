@@ -218,6 +218,8 @@ ROUTES: tuple[RouteRow, ...] = (
              refusals=(403,)),
     RouteRow("POST", "/v1/conflicts/{case}/decide", "office", "Counts a case, or leaves it out", _office(office_api.decide), request="Decision",
              answer="Decided", refusals=(403, 409)),
+    RouteRow("POST", "/v1/expire", "office", "Books what has expired, a page of members at a time", _office(office_api.expire), request="Page",
+             answer="Expired", refusals=(400, 403)),
     RouteRow("POST", "/v1/enrolments", "office", "A one-time code for a register", _office(office_api.new_code), request="Place",
              answer="NewCode", refusals=(400, 403)),
     RouteRow("POST", "/v1/devices/{device}/revoke", "office", "Takes a register's key away", _office(office_api.revoke), answer="Revoked",

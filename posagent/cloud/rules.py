@@ -13,15 +13,18 @@ from posagent.loyalty.rules import Account, Program
 from posagent.loyalty.value import value_account
 
 BONUS = "bonus"
+OWN_STORE = "@cloud"
+"""The store under which head office's own events stand, such as what has expired."""
 _JAPAN = timezone(timedelta(hours=9))
 _LOOK_BACK = 5  # versions: the newest may not have begun yet
 
 
 def program_for(work: Work, tenant: str, store: str, now_ms: int) -> Program | None:
-    """The newest published program of the store that has begun; None where nothing was published."""
+    """The newest published program of the store that has begun; None where nothing was published. ``store`` "": of any store, where the
+    question is the company's."""
     rows = work.rows(
-        "SELECT body FROM published WHERE tenant = ? AND kind = 'program' AND store IN (?, '*') ORDER BY version DESC LIMIT ?",
-        tenant, store, _LOOK_BACK,
+        "SELECT body FROM published WHERE tenant = ? AND kind = 'program' AND (store IN (?, '*') OR ? = '') ORDER BY version DESC LIMIT ?",
+        tenant, store, store, _LOOK_BACK,
     )  # fmt: skip
     programs = [program for (body,) in rows if (program := _parsed(bytes(body))) is not None]
     begun = (one for one in programs if one.first_day is None or one.first_day <= today(one, now_ms))

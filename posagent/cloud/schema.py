@@ -125,6 +125,12 @@ LOT = Table(  # what of a balance was promised until when. What is in no lot nev
     ("tenant", "member", "account", "lot"),
     merges={"amount": "sum", "expires": "first", "since": "least", "touched": "most"},
 )
+ACTIVITY = Table(  # what ranks are reckoned from: a member's sales of one business date, less what was voided of them
+    "activity",
+    {"tenant": "text", "member": "text", "day": "text", "spend": "int", "points": "int", "visits": "int"},
+    ("tenant", "member", "day"),
+    merges={"spend": "sum", "points": "sum", "visits": "sum"},
+)
 COUPON = Table(  # one single-use right. Its events arrive in any order: every fact has a column of its own, the state is read from them
     "coupon",
     {
@@ -251,7 +257,8 @@ MEMBER = Table(
 META = Table("meta", {"name": "text", "value": "text"}, ("name",))
 
 TABLES = (
-    STREAM, EVENT, GRANT_KEY, CONTESTED, BALANCE, LOT, COUPON, AUTHORISATION, HOLE, BRAND, STORE, DEVICE, ENROLMENT, PUBLISHED, MEMBER, META,
+    STREAM, EVENT, GRANT_KEY, CONTESTED, BALANCE, LOT, ACTIVITY, COUPON, AUTHORISATION, HOLE, BRAND, STORE, DEVICE, ENROLMENT, PUBLISHED,
+    MEMBER, META,
 )  # fmt: skip
 
 _SQLITE_TYPES = {"text": "TEXT", "int": "INTEGER", "bytes": "BLOB"}

@@ -183,6 +183,17 @@ def settle(work: Work, told: Sequence[Told], now_ms: int) -> dict[int, str]:
     return notes
 
 
+def add_activity(work: Work, readings: Sequence[Reading]) -> None:
+    """What ranks are reckoned from."""
+    sums: dict[tuple[str, str, str], tuple[int, int, int]] = {}
+    for reading in readings:
+        if reading.visit is not None:
+            key = (reading.place.tenant, reading.member or "", reading.day)
+            spend, points, visits = sums.get(key, (0, 0, 0))
+            sums[key] = spend + reading.visit[0], points + reading.visit[1], visits + reading.visit[2]
+    work.merge(schema.ACTIVITY, [(*key, *numbers) for key, numbers in sorted(sums.items())])
+
+
 def _note(reading: Reading, held: authorise.Held | None, now_ms: int) -> str:
     """What head office should look at; empty when the event is what was authorised, in time."""
     if held is None:

@@ -18,34 +18,7 @@ from posagent.cloud.openapi import SCHEMAS
 from posagent.cloud.reading import Place
 from posagent.cloud.receiver import Settings
 from posagent.handout import code_hash
-from tools.fleet import Stream, make_event
 
-PROGRAM = """schema = 1
-[program]
-id = "acme-cafe"
-version = 12
-day_start = "05:00"
-from = 2025-04-01
-until = 2030-03-31
-scope = { company = "acme", brand = "cafe", stores = ["*"] }
-[accounts.points]
-label = "ポイント"
-redeem = { yen = 1, unit = 10, min = 10, max = 1000 }
-[accounts.value]
-label = "チャージ残高"
-charge = { unit = 1000, min = 1000, max = 30000, max_balance = 50000 }
-expire = { months = 6, from = "earn" }
-issuer = "acme"
-contact = "0120"
-[accounts.bonus]
-label = "ボーナス"
-expire = { months = 3, from = "earn" }
-[[earn]]
-id = "base"
-account = "points"
-every = 100
-give = 1
-"""
 CODE = code_hash("C0000000000000000")  # the clock stands at 2026-11-23, 20:14 in Tokyo
 
 
@@ -69,41 +42,6 @@ def hold(cloud, body, status=200):
 
 def finish(cloud, step, held, status=200):
     return post(cloud, f"/v1/authorisations/{held['id']}/{step}", None, status)
-
-
-class Till:
-    """A register's stream, and the events of it that matter here."""
-
-    def __init__(self, cloud, register="1", store="0001"):
-        self.cloud, self.stream, self.number = cloud, Stream(("acme", store, register)), 0
-
-    def tell(self, type_, entries=None, member="M1", key=None, **data):
-        """One event, sent at once; its status at the receiver."""
-        self.number += 1
-        rows = [{"account": one[0], "delta": one[1]} | dict(zip(("expires",), one[2:], strict=False)) for one in entries or ()]
-        data = {"business_date": "2026-11-23", "brand": "cafe", "entries": rows} | data
-        body = json.loads(make_event(self.stream.place, key or f"d/{self.stream.place[2]}/{self.number}", member, None, type_))
-        body["data"] |= data
-        self.stream.put(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode())
-        answer = self.cloud.sync(self.stream)
-        return {item.seq: item.status for item in answer.items}.get(len(self.stream.bodies), "applied")
-
-    def grant(self, points, **more):
-        return self.tell(events.SALE_GRANTED, [("points", points)], **more)
-
-    def issue(self, code=CODE, **more):
-        data = {"code_hash": code, "def": "next-100", "coupon_id": "c1", "label": "100円引き", "bearer": True, "first_day": "2026-11-20",
-                "last_day": "2026-12-31", "reach": "store", "cause": "sale", "sale_id": "0001-1-20261120-1"}  # fmt: skip
-        return self.tell(events.COUPON_ISSUED, **(data | more))
-
-
-@pytest.fixture
-def shop(cloud):
-    """A company with one program; M1 has 100 points."""
-    till = Till(cloud)
-    assert till.grant(100) == "applied"
-    assert cloud.call("PUT", "/v1/programs/*?tenant=acme", [], PROGRAM.encode()).status == 201
-    return till
 
 
 def problem_of(cloud, till):
@@ -260,7 +198,7 @@ def test_prepaid_value_is_spent_from_lots_in_the_order_of_their_end(cloud, shop)
 
 
 def test_lots_come_right_in_any_order_of_the_events_and_without_a_word_of_lots(cloud, shop):
-    early = Till(cloud, "2")
+    early = shop.beside("2")
     assert early.tell(events.VALUE_SPENT, [("value", -300)], lots=[["value/2027-05-23", 300]]) == "applied"  # its charge is still on its way
     charge(shop, 1000, 0)
     assert hold(cloud, ask("value", 700))["lots"] == [["value/2027-05-23", 700]]
@@ -307,7 +245,7 @@ def test_a_charge_is_held_against_its_limits_together_with_other_charges(cloud, 
 
 
 def test_a_coupon_is_held_once_and_used_once(cloud, shop):
-    shop.issue()
+    shop.issue(CODE)
     shop.tell(events.COUPON_PRINTED, code_hash=CODE, result="printed")
     seen = cloud.call("GET", f"/v1/coupons/{CODE}").json()
     jsonschema.validate(seen, {"$ref": "#/components/schemas/Coupon", "components": {"schemas": SCHEMAS}})
@@ -330,7 +268,7 @@ def test_a_coupon_is_held_once_and_used_once(cloud, shop):
      ({"bearer": False, "member": "M2"}, "other_member"), ({"bearer": False, "member": "M1"}, None), ({"last_day": None}, None)],
 )  # fmt: skip
 def test_a_coupon_is_judged_by_its_days_and_its_member(cloud, shop, change, reason):
-    shop.issue(**change)
+    shop.issue(CODE, **change)
     assert hold(cloud, ask("coupon", code_hash=CODE))["reason"] == reason
 
 
@@ -339,27 +277,27 @@ def test_a_coupon_may_be_redeemed_or_voided_before_its_issue_is_known(cloud, sho
     for step in order:
         match step:
             case 0:
-                shop.issue()
+                shop.issue(CODE)
             case _:
-                assert Till(cloud, "2").tell(events.COUPON_REDEEMED, code_hash=CODE, sale_id="S9") == "applied"
+                assert shop.beside("2").tell(events.COUPON_REDEEMED, code_hash=CODE, sale_id="S9") == "applied"
     held = hold(cloud, ask("coupon", code_hash=CODE))
     assert (held["reason"], held["coupon"]["state"], held["coupon"]["label"]) == ("used", "used", "100円引き")
 
 
 def test_a_voided_sale_takes_its_unused_coupons_with_it_in_any_order(cloud, shop):
     other = code_hash("other")
-    shop.issue()
+    shop.issue(CODE)
     shop.tell(events.SALE_VOIDED, sale_id="0001-1-20261120-1")
     assert hold(cloud, ask("coupon", code_hash=CODE))["reason"] == "void"
-    Till(cloud, "2").tell(events.COUPON_VOIDED, code_hash=other)
+    shop.beside("2").tell(events.COUPON_VOIDED, code_hash=other)
     shop.issue(other, sale_id="S2")
     assert hold(cloud, ask("coupon", code_hash=other))["reason"] == "void"
 
 
 def test_a_coupon_that_two_registers_used_is_a_case_for_head_office(cloud, shop):
-    shop.issue()
+    shop.issue(CODE)
     assert shop.tell(events.COUPON_REDEEMED, code_hash=CODE, sale_id="S1") == "applied"
-    second = Till(cloud, "2")
+    second = shop.beside("2")
     assert second.tell(events.COUPON_REDEEMED, code_hash=CODE, sale_id="S2") == "conflict"
     (case,) = cloud.call("GET", "/v1/conflicts").json()["conflicts"]
     assert (case["problem"], case["against"]) == ("the coupon was used already", f"{shop.stream.stream_id}:3")
@@ -397,7 +335,7 @@ def test_reach_is_judged_by_where_the_register_is_enrolled_and_requests_must_be_
 
 @pytest.mark.parametrize("kind", ["points", "coupon", "value", "charge"])
 def test_of_many_registers_at_the_same_moment_exactly_those_win_for_whom_it_suffices(cloud, shop, kind):
-    shop.issue()
+    shop.issue(CODE)
     charge(shop, 30_000, 0)
     amount, winners = {"points": (40, 2), "coupon": (0, 1), "value": (14_000, 2), "charge": (8_000, 2)}[kind]
     engine, here, barrier, states = cloud.receiver.engine, Place("acme", "0001", "1"), threading.Barrier(6), []
