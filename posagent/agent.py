@@ -4,7 +4,8 @@
 
     scanner threads, device processes ──┐                     ┌─► journal.put (waits for the disk)
     print workers, cloud lane (reports) ┼─► inbox ─► dispatch ┤
-    HTTP server (Ask)                 ──┘     counter.step    └─► then: notices, page, customer display, answers
+    HTTP server (Ask)                   ┤     counter.step    ├─► then: notices, page, customer display, answers
+    head office's word (Verdict)      ──┘                     └─► posagent.authorise: asks head office beside it
 
 The dispatcher runs in the main thread. Device trouble stays in the loop that owns the device; any other exception, in any thread, ends the
 process with exit code 70: systemd starts it again, and `posagent.counter.resume` goes on where the journal stands.
@@ -23,35 +24,52 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, assert_never
 
-from offline_queue.errors import EventRefused, JournalError, KeyConflict, QueueFull
-from offline_queue.events import NewEvent, NewJob, Stored
 from offline_queue.journal import Journal
+from offline_queue.transport import Transport
 from posagent import counter, service
+from posagent.authorise import Authoriser, Verdict
 from posagent.board import Board, DeviceState, Reported
-from posagent.checkout import Card, Now, Rules
-from posagent.counter_parts import Answered, CancelSlips, CodeSeen, Commit, Input, PrintJob, Reply, Scanned, Show, State, Tell, Ticked
+from posagent.checkout import Now, Rules
+from posagent.code_reading import CodeReading
+from posagent.counter_parts import (
+    Authorise,
+    Authorised,
+    CancelSlips,
+    CodeSeen,
+    Commit,
+    Input,
+    RedeemAsked,
+    Reply,
+    Scanned,
+    Settle,
+    Show,
+    State,
+    Tell,
+    Ticked,
+)
 from posagent.device_loops import Alive, DisplayFeed, ScanRead
-from posagent.errors import PosagentError, StorageError
-from posagent.errors import Refused as CannotBeTaken
-from posagent.events import SALE_GRANTED, Draft, Source
-from posagent.loyalty.masking import mask_code
-from posagent.member_code import Ambiguous, Coupon, Member, Product, Refused, Rule, Staff, classify
+from posagent.errors import PosagentError
+from posagent.events import Source
+from posagent.handout import code_hash
+from posagent.loyalty.coupons import read_code
+from posagent.member_code import Rule
 from posagent.members import MemberDirectory
 from posagent.ports import Kind
+from posagent.recording import Recording
+from posagent.redeeming import FoundCoupon
 from posagent.reports import Report, take
-from posagent.timed_codes import NotTaken, TimedCodes
+from posagent.timed_codes import TimedCodes
 from posagent.workbench import Workbench
 
 _log = logging.getLogger(__name__)
 
-COMMIT_S = 10.0
-"""How long a put may take before it counts as failed. The disk may still finish it; the same business key then answers "duplicate"."""
 NOTICES = 100
 END_S = 3.0
 TICK_S = 1.0  # while a checkout is open
+ASKING_S = 0.25  # while head office is asked
 IDLE_S = 10.0
 RESUME_EVENTS = 4000
 COUNT_S = 10.0
@@ -74,6 +92,14 @@ class Typed:
     text: str
     aim: str | None
     answer: Future[str]
+
+
+@dataclass(frozen=True, slots=True)
+class CouponShown:
+    """A coupon's code was read and looked up; ``found``: what the journal knows of it."""
+
+    code_hash: str
+    found: FoundCoupon | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +127,7 @@ class Stop:
     """End in good order."""
 
 
-Item = ScanRead | Reported | Alive | Ask | Typed | Report | NewRules | Say | Look | Stop
+Item = ScanRead | Reported | Alive | Ask | Typed | CouponShown | Verdict | Report | NewRules | Say | Look | Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,24 +158,27 @@ class Agent:
         cancel_slips: Callable[[Sequence[str]], None],
         timed: TimedCodes,
         trace: dict[str, Any],
+        head_office: Callable[[float], Transport] | None = None,
     ) -> None:
-        self.journal, self.rules, self.codes, self.members, self.board = journal, rules, codes, members, board
+        """``head_office``: opens a line to it, with the seconds that connecting and reading may take; None: there is none to ask."""
+        self.journal, self.rules, self.codes, self._members, self.board = journal, rules, codes, members, board
         self._reader = journal.reader()
-        self._timed = timed
+        self._recording = Recording(journal, printer, trace)
+        self._reading = CodeReading(codes, members, timed, self._recording.record, self._coupon_read)
         self._cancel_slips = cancel_slips
         self._count_unsent = unsent
         self._unsent, self._counted_at = 0, float("-inf")
-        self._newest = datetime.fromtimestamp(0, UTC)
-        self._printer, self._displays, self.is_offline, self.trace = printer, displays, offline, trace
+        self._displays, self.is_offline, self.trace = displays, offline, trace
         self.inbox: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self.stopping = threading.Event()
+        self.authoriser = Authoriser(head_office, journal.reader(), lambda: self.rules, self.post, self.stopping)
         self.look = threading.Event()
         """Set when the program file should be looked at now."""
-        self.threads: list[threading.Thread] = []
+        self.threads: list[threading.Thread] = [*self.authoriser.threads]
         """The loops. Those that sleep in a device's read are not waited for at the end: the kernel closes what they hold."""
         self.awaited: list[threading.Thread] = []
         """The loops whose last step matters: a slip under way, an answer on the wire."""
-        self.closers: list[Callable[[], None]] = []
+        self.closers: list[Callable[[], None]] = [self.authoriser.close]
         """Called at the end, before threads are waited for: what wakes a thread that no event wakes."""
         self.critical: list[Callable[[], str]] = []
         """Each returns why its lane is stuck, or "": the watchdog is fed only while all are well."""
@@ -195,7 +224,7 @@ class Agent:
         newest, _ = self._reader.head()
         stored = [(event.type, event.id, event.data) for event in self._reader.events(max(0, newest - RESUME_EVENTS), RESUME_EVENTS)]
         if stored:
-            self._newest = datetime.fromisoformat(stored[-1][2]["trace"]["at"])
+            self._recording.newest = datetime.fromisoformat(stored[-1][2]["trace"]["at"])
         self.state = counter.resume(stored, self._now(), self.rules)
 
     def run(self) -> int:
@@ -204,7 +233,8 @@ class Agent:
         fed = 0.0
         period = service.watchdog_period_s()
         while not self.stopping.is_set():
-            waits = TICK_S if self.state.card or self.state.basket or self.bench.testing_s else IDLE_S
+            open_ = self.state.card or self.state.basket or self.state.redemptions or self.bench.testing_s
+            waits = ASKING_S if self.state.asking else TICK_S if open_ else IDLE_S
             try:
                 item = self.inbox.get(timeout=min(waits, period or waits))
             except queue.Empty:
@@ -266,6 +296,8 @@ class Agent:
                 self._asks += 1
                 self._asked[self._asks] = answer
                 self._feed(make(self._now(), self._asks))
+            case CouponShown() | Verdict():
+                self._feed(_redeeming(item, self._now()))
             case Report():
                 self._report(item)
             case NewRules(rules):
@@ -282,7 +314,7 @@ class Agent:
 
     def _report(self, asked: Report) -> None:
         try:
-            asked.answer.set_result(take(asked.order, asked.before, self._now(), self.rules, self._reader, self._record))
+            asked.answer.set_result(take(asked.order, asked.before, self._now(), self.rules, self._reader, self._recording.record))
         except PosagentError as trouble:
             asked.answer.set_exception(trouble)
 
@@ -295,41 +327,23 @@ class Agent:
                 self._notice(state.code, {"device": state.name})
             self.wake_listeners()
 
+    def _coupon_read(self, code: str) -> None:
+        """A coupon's code: looked up beside the dispatcher, and used for the open sale when it comes back."""
+        digest = code_hash(read_code(code) or code)
+        self.authoriser.look_up(digest, ask_head_office=False, then=lambda looked: self.post(CouponShown(digest, looked.own)))
+
     def _code(self, text: str, aim: str | None, source: Source) -> str:
         """A whole code; returns the code of what was told instead of taking it, "" when a member was taken."""
-        now, scan_id = self._now(), str(uuid.uuid4())
-        verdict = classify(text, aim, self.codes)
-        match verdict:
-            case Member(number=number):
-                card = Card(self.members.find(number), mask_code(number), source, scan_id)
-                admitted = self._timed_card(text, aim, verdict, card, now) if verdict.timed != "no" else card
-                if isinstance(admitted, NotTaken):
-                    code, why = admitted.code, admitted.why
-                elif admitted is None:
-                    return ""
-                else:
-                    told = self._feed(Scanned(now, admitted))
-                    return next((one.code for one in told if one.code.startswith("E5") or one.code == "E603"), "")
-            case Ambiguous():
-                code, why = "E605", "two rules fit"
-            case Coupon():
-                code, why = "E623", "coupon"
-            case Product():
-                code, why = "E602", "product"
-            case Staff():
-                code, why = "E602", "staff"
-            case Refused(reason=reason):
-                code, why = ("E604" if reason == "check_digit" else "E602"), reason
-            case _:
-                assert_never(verdict)
-        self._feed(CodeSeen(now, scan_id, code, mask_code(text), why))
-        return code
-
-    def _timed_card(self, text: str, aim: str | None, verdict: Member, card: Card, now: Now) -> Card | NotTaken | None:
-        try:
-            return self._timed.admit(text, aim, verdict, card, now, self.state, self.rules, self._record)
-        except PosagentError as trouble:
-            return NotTaken(trouble.code, "not recorded")
+        now = self._now()
+        match self._reading.read(text, aim, source, now, self.state, self.rules):
+            case None:
+                return ""
+            case Scanned() as scanned:
+                told = self._feed(scanned)
+                return next((one.code for one in told if one.code.startswith("E5") or one.code == "E603"), "")
+            case CodeSeen() as seen:
+                self._feed(seen)
+                return seen.code
 
     def _feed(self, first: Input) -> list[Tell]:
         """Runs the counter until nothing more follows. Returns what was told."""
@@ -341,12 +355,16 @@ class Agent:
             for effect in effects:
                 match effect:
                     case Commit():
-                        inputs.append(self._commit(effect))
+                        inputs.append(self._recording.commit(effect, self._now))
                     case Tell(code, fields):
                         told.append(effect)
                         self._notice(code, dict(fields))
                     case CancelSlips(serials):
                         self._cancel_slips(serials)
+                    case Authorise():
+                        self.authoriser.ask(effect)
+                    case Settle():
+                        self.authoriser.settle(effect)
                     case Show(upper, lower):
                         for display in self._displays:
                             display.show((upper, lower))
@@ -358,48 +376,6 @@ class Agent:
                 self.wake_listeners()
         return told
 
-    def _commit(self, commit: Commit) -> Answered:
-        """Stores and waits: nothing is told before the disk has it."""
-        events = [self._event(draft) for draft in commit.drafts]
-        try:
-            stored = self._put(events, commit.jobs)
-        except KeyConflict as conflict:
-            return Answered(self._now(), commit.intent, "conflict", conflict.stored.id, conflict.stored.data)
-        except EventRefused as refused:  # what a door sent cannot be written down; nothing of it is stored
-            _log.error("%s", refused)
-            return Answered(self._now(), commit.intent, "refused", "", {})
-        except QueueFull as full:
-            _log.error("%s", full)
-            return Answered(self._now(), commit.intent, "full", "", {})
-        except (JournalError, TimeoutError) as trouble:
-            _log.error("nothing was recorded: %s", trouble or "the disk did not answer in time")
-            return Answered(self._now(), commit.intent, "failed", "", {})
-        grant = next((event for event in events if event.type == SALE_GRANTED), events[0])
-        shown = stored.event if stored.duplicate else grant
-        self._newest = max(self._newest, datetime.fromisoformat(grant.time))
-        return Answered(self._now(), commit.intent, "duplicate" if stored.duplicate else "stored", shown.id, shown.data)
-
-    def _record(self, draft: Draft, jobs: Sequence[PrintJob] = ()) -> Stored:
-        """One event beside the counter's, with its slips. Raises KeyConflict, StorageError, Refused."""
-        try:
-            return self._put([self._event(draft)], jobs)
-        except EventRefused as refused:
-            raise CannotBeTaken(str(refused), code="E622") from refused
-        except QueueFull as full:
-            raise StorageError(f"nothing was recorded: {full}", code="E506") from full
-        except KeyConflict:
-            raise
-        except (JournalError, TimeoutError) as trouble:
-            raise StorageError(f"nothing was recorded: {trouble or 'the disk did not answer in time'}; try again") from trouble
-
-    def _put(self, events: Sequence[NewEvent], jobs: Sequence[PrintJob]) -> Stored:
-        to_print = [NewJob(self._printer, job.serial, job.document) for job in jobs] if self._printer else []
-        return self.journal.put(events, to_print).result(COMMIT_S)
-
-    def _event(self, draft: Draft) -> NewEvent:
-        data = {**draft.data, "trace": {**draft.data["trace"], **self.trace, "mono_ms": time.monotonic_ns() // 1_000_000}}
-        return NewEvent(draft.type, draft.subject, draft.idemkey, draft.time, data)
-
     def _notice(self, code: str, fields: dict[str, Any]) -> None:
         self._noticed += 1
         self.notices.append(Notice(self._noticed, datetime.now().astimezone().isoformat(timespec="milliseconds"), code, fields))
@@ -409,8 +385,14 @@ class Agent:
         at = datetime.now().astimezone()
         if time.monotonic() - self._counted_at > COUNT_S:
             self._unsent, self._counted_at = self._count_unsent(), time.monotonic()
-        known = max(self._newest, self.members.as_of or self._newest) - CLOCK_SLACK
+        known = max(self._recording.newest, self._members.as_of or self._recording.newest) - CLOCK_SLACK
         return Now(at, time.monotonic_ns() // 1_000_000, self.is_offline(), secrets.token_bytes(32), self._unsent, at >= known)
+
+
+def _redeeming(item: CouponShown | Verdict, now: Now) -> Input:
+    if isinstance(item, CouponShown):
+        return RedeemAsked(now, str(uuid.uuid4()), "coupon", 0, item.code_hash, item.found)
+    return Authorised(now, item.id, item.word, item.reason, item.balances or {}, item.lots, item.coupon)
 
 
 def trace_of(version: str) -> dict[str, Any]:

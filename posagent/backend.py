@@ -9,30 +9,30 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 
 from offline_queue.errors import JobChanged, NoSuchEntry
 from offline_queue.journal import Journal
 from offline_queue.print_lane import PrintLane
 from offline_queue.sync import SyncState
-from posagent.agent import Agent, Ask, Typed
+from posagent.agent import Agent, Typed
 from posagent.board import DeviceState
 from posagent.checkout import Basket, Now, sale_id_of
-from posagent.counter_parts import Reply, SaleArrived, VoidAsked
+from posagent.counter_desk import ANSWER_S, CounterDesk, ask_counter, replied
+from posagent.counter_parts import SaleArrived, VoidAsked
 from posagent.day_report import Kind, Order
 from posagent.errors import PosagentError, Refused
 from posagent.events import Role
 from posagent.loyalty.model import Line, Sale, SaleRejected
 from posagent.loyalty.quote import check_sale, quote
 from posagent.loyalty.records import plain
+from posagent.open_checkout import open_checkout
 from posagent.page_events import SHOWN, page_event
 from posagent.print_lane import answer_job
 from posagent.reports import Report, Taken, answer_of, checked_date, read_day
-from posagent.screen.backend import Answer, DeviceStatus, Json, Language, Level, Notice, PageEvent, Question, Status
+from posagent.screen.backend import Answer, DeviceStatus, Json, Language, Level, Notice, OpenCheckout, PageEvent, Question, Status
 from posagent.screen.technician import TechnicianBackend
-
-ANSWER_S = 12.0
-"""A request's answer waits for the disk (`posagent.agent.COMMIT_S`) and a little more."""
+from posagent.unsettled import Unsettled
 
 
 class ScreenBackend:
@@ -57,6 +57,8 @@ class ScreenBackend:
         self.language: Language = language
         self.store_name, self.register_name = store_name, register_name
         self.technician = technician
+        self.manager = Unsettled(journal, link)
+        self.counter = CounterDesk(agent)
         self._agent, self._journal, self._lane, self._link, self._picture = agent, journal, lane, link, slip_picture
         self._reader = journal.reader()
         self._reading = threading.Lock()
@@ -96,9 +98,7 @@ class ScreenBackend:
                 "oldest_s": int((datetime.now().astimezone() - oldest).total_seconds()) if oldest else None,
                 "link": link.link if link else "unknown",
             },
-            "open": {"member": state.card.masked if state.card else None, "amount": state.basket.total if state.basket else None}
-            if state.card or state.basket
-            else None,
+            "open": cast("OpenCheckout | None", open_checkout(state, Now(datetime.now().astimezone(), 0, agent.is_offline()), agent.rules)),
             "questions": asked,
             "shift_start_seq": self._shift_start(),
             "degraded": [*([worst.name] if worst else []), *self._lacks],
@@ -147,7 +147,7 @@ class ScreenBackend:
     def post_sale(self, sale: Json, idempotency_key: str) -> Answer:
         """A sale through this door. Its identity is the receipt number, else the key."""
         basket = basket_of_request(sale, idempotency_key, datetime.now().astimezone())
-        return _answer(self._ask(lambda now, reply: SaleArrived(now, basket, reply)))
+        return replied(ask_counter(self._agent, lambda now, reply: SaleArrived(now, basket, reply)))
 
     def post_scan(self, text: str, symbology: str | None) -> Answer:
         """A typed or foreign code."""
@@ -175,7 +175,7 @@ class ScreenBackend:
         """Takes a grant back."""
         by: Role = "manager" if role == "manager" else "staff"
         who = operator or self._agent.rules.operator
-        return _answer(self._ask(lambda now, reply: VoidAsked(now, sale_id, reason, who, by, reply)))
+        return replied(ask_counter(self._agent, lambda now, reply: VoidAsked(now, sale_id, reason, who, by, reply)))
 
     def report(self, kind: str, business_date: str | None, operator: str, role: str, idempotency_key: str) -> Answer:
         """点検 or 精算. The day is read here, window by window, so that neither the till nor the page waits for it."""
@@ -218,14 +218,6 @@ class ScreenBackend:
             return None
 
     # ------------------------------------------------------------
-
-    def _ask(self, make: Callable[[Now, int], Any]) -> Reply:
-        answer: Future[Reply] = Future()
-        self._agent.post(Ask(make, answer))
-        try:
-            return answer.result(ANSWER_S)
-        except TimeoutError:
-            raise PosagentError("the counter did not answer in time; send the same again with the same key", code="E901") from None
 
     def _rows(self, sql: str, values: Sequence[Any]) -> list[dict[str, Any]]:
         with self._reading:
@@ -274,22 +266,7 @@ def basket_of_request(sale: Mapping[str, Any], key: str, at: datetime) -> Basket
         own = "n" + receipt_no
     else:  # the POS's own words go into the record, not into a key
         own = "h" + sha256(receipt_no.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return Basket(own, lines, at, sale.get("paid", True), sale.get("source", "api"), receipt_no)
-
-
-def _answer(reply: Reply) -> Answer:
-    body = {"result": reply.status, **reply.fields}
-    match reply.status:
-        case "granted" | "voided":
-            return Answer("done", body)
-        case "already":
-            return Answer("done", body, replayed=True)
-        case "waiting_for_member" | "waiting_for_payment":
-            return Answer("waiting", body)
-        case "unavailable":
-            raise PosagentError("nothing was recorded; send the same again", code=reply.fields["code"])
-        case "conflict" | "refused":
-            raise Refused(str(reply.fields.get("why", reply.status)), code=reply.fields["code"])
+    return Basket(own, lines, at, sale.get("paid", True), sale.get("source", "api"), receipt_no, sale.get("after_redemptions", False))
 
 
 def _device(device: DeviceState, now_ns: int) -> DeviceStatus:

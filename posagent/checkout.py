@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal
 
 from posagent import events as ev
 from posagent.events import Draft, Place, Role, Source, draft
-from posagent.handout import HandedSlip, Stationery, code_hash
+from posagent.handout import HandedSlip, Stationery
 from posagent.loyalty.days import business_date
-from posagent.loyalty.model import Coupon, Line, Member, Quote, Register, Sale
-from posagent.loyalty.records import plain
+from posagent.loyalty.model import Line, Member, Quote, Register, Sale
+from posagent.loyalty.records import coupon_from, plain
 from posagent.loyalty.rules import Program
 from posagent.loyalty.words import Language, explain
+from posagent.redeeming import Redemption, as_json, redemption_of
 
 LANGUAGES: tuple[Language, ...] = ("ja", "en")
 
@@ -41,6 +42,7 @@ class Rules:
     stationery: Stationery | None  # None: no printer
     operator: str
     pair_window_ms: int = 120_000
+    head_office: bool = False  # whether there is one to ask; points and value need it
     bounce_ms: int = 2_000
     repeat_ms: int = 15_000
     """A rescan of the member who was just granted shows the first result for so long; later it opens the next checkout."""
@@ -72,6 +74,7 @@ class Basket:
     paid: bool
     door: str
     receipt_no: str | None = None
+    after_redemptions: bool = False  # its total is what was left to pay after what is kept for the sale; the counter knows the whole
 
     @property
     def total(self) -> int:
@@ -94,6 +97,10 @@ class Live:
     granted_at: datetime
     slips: tuple[str, ...]  # serials of what was printed for it
     coupons: tuple[Mapping[str, str], ...]  # what it issued: {id, code_hash, serial}
+    used: tuple[Redemption, ...] = ()  # what was used up in the sale
+    payable: int = 0  # what was left to pay after it
+    holder: Member | None = None  # whom the rules were told of, for a refund; None: not kept, or nobody
+    program: str = ""  # "id@version"
 
 
 def with_local(member: Member, grants: Iterable[Live]) -> Member:
@@ -122,16 +129,18 @@ def points_of(entries: tuple[Mapping[str, Any], ...] | list[Mapping[str, Any]]) 
 # ---------------------------------------------------------------- records -> events
 
 
-def _draft(
-    now: Now, rules: Rules, type_: str, tail: str, *, day: str | None = None, trace: Mapping[str, Any] | None = None, **more: Any
+def drafted(
+    now: Now, rules: Rules, type_: str, tail: str, *, day: str | None = None, key: str = "", trace: Mapping[str, Any] | None = None, **more: Any
 ) -> Draft:
-    """The business key is businessdate/register/TAIL; the moment of the writing is a circumstance, not content."""
+    """The business key is businessdate/register/TAIL (or ``key``, for what is one thing on whatever date); the moment of the writing is a
+    circumstance, not content."""
     day = day or rules.day(now.at)
     at = now.at.isoformat(timespec="milliseconds")
     more.setdefault("operator", rules.operator)
     more.setdefault("role", "staff")
     return draft(
-        type_, place=rules.place, idemkey=f"{day}/{rules.place.register}/{tail}", at=at, business_date=day, program=rules.register.program,
+        type_, place=rules.place, idemkey=key or f"{day}/{rules.place.register}/{tail}", at=at, business_date=day,
+        program=rules.register.program,
         offline=now.offline, trace={"at": at, **({} if now.clock_ok else {"clock": "suspect"}), **(trace or {})}, **more,
     )  # fmt: skip
 
@@ -139,27 +148,35 @@ def _draft(
 def member_seen(now: Now, card: Card, rules: Rules) -> Draft:
     """A member waits for the sale."""
     member = card.member
-    kept = {
-        "masked": card.masked, "status": member.status, "rank": member.rank, "birth_month": member.birth_month, "first": member.first,
-        "flags": list(member.flags), "balances": dict(member.balances), "as_of": member.as_of.isoformat() if member.as_of else None,
-    }  # fmt: skip
-    return _draft(now, rules, ev.MEMBER_SEEN, f"scan/{card.scan_id}", member=member.token, source=card.source,
+    kept = {"masked": card.masked, **_member_data(member)}
+    return drafted(now, rules, ev.MEMBER_SEEN, f"scan/{card.scan_id}", member=member.token, source=card.source,
                   data={"masked": card.masked, "scan_id": card.scan_id, **_doubts(card)}, trace={"card": kept})  # fmt: skip
+
+
+def _member_data(member: Member) -> dict[str, Any]:
+    return {
+        "status": member.status, "rank": member.rank, "birth_month": member.birth_month, "first": member.first,
+        "flags": list(member.flags), "balances": dict(member.balances), "as_of": member.as_of.isoformat() if member.as_of else None,
+        **({"coupons": [plain(coupon) for coupon in member.coupons]} if member.coupons else {}),
+        **({"issued": list(member.issued)} if member.issued else {}),
+        **({"last_at": {account: at.isoformat() for account, at in member.last_at.items()}} if member.last_at else {}),
+    }  # fmt: skip
 
 
 def code_noted(now: Now, scan_id: str, code: str, masked: str, why: str, rules: Rules) -> Draft:
     """A code that opened no checkout."""
-    return _draft(now, rules, ev.MEMBER_SEEN, f"scan/{scan_id}", data={"masked": masked, "refused": code, "why": why, "scan_id": scan_id})
+    return drafted(now, rules, ev.MEMBER_SEEN, f"scan/{scan_id}", data={"masked": masked, "refused": code, "why": why, "scan_id": scan_id})
 
 
 def sale_seen(now: Now, basket: Basket, rules: Rules) -> Draft:
     """A sale came through a door."""
     tail = f"{basket.key}/seen" if basket.paid else f"{basket.key}/shown/{basket.total}"  # an open bill grows
-    return _draft(now, rules, ev.SALE_SEEN, tail, day=rules.day(basket.at), sale_id=sale_id_of(basket, rules), data=_basket_data(basket))
+    return drafted(now, rules, ev.SALE_SEEN, tail, day=rules.day(basket.at), sale_id=sale_id_of(basket, rules), data=_basket_data(basket))
 
 
 def sale_granted(
-    now: Now, basket: Basket, sale: Sale, number: int, card: Card, quote: Quote, slips: tuple[HandedSlip, ...], rules: Rules
+    now: Now, basket: Basket, sale: Sale, number: int, card: Card, quote: Quote, slips: tuple[HandedSlip, ...], rules: Rules,
+    used: Sequence[Redemption] = (), payable: int | None = None,
 ) -> Draft:
     """Points for a sale, with what an auditor needs to compute them again. No item names: category, amount and tax only."""
     tail = f"{basket.key}/grant" if number == 1 else f"{basket.key}/grant/{number}"
@@ -168,7 +185,7 @@ def sale_granted(
     balance = None
     if member.as_of is not None:
         balance = {"value": member.balances.get("points", 0) + quote.total("points"), "as_of": member.as_of.isoformat()}
-    return _draft(
+    return drafted(
         now, rules, ev.SALE_GRANTED, tail,
         day=rules.day(basket.at), member=member.token, sale_id=sale.sale_id, source=card.source,
         entries=[
@@ -183,7 +200,11 @@ def sale_granted(
             "number": number,
             "points": quote.total("points"),
             "basis": list(quote.basis),
-            "coupons_used": [code_hash(use.code) for use in quote.coupons_used],
+            "payable": basket.total if payable is None else payable,
+            "reductions": [
+                {"kind": each.kind, "amount": each.amount, "by_tax": [list(part) for part in each.by_tax]} for each in quote.allocations
+            ],
+            "coupons_used": [use.code for use in quote.coupons_used],  # their hashes: the codes are not kept
             "coupons": [{"label": issue.label, "last_day": _day(issue.last_day)} for issue in quote.coupons_issued],
             "rank": quote.rank,
             "boosts": list(quote.boosts),
@@ -198,6 +219,8 @@ def sale_granted(
             "balance": balance,
             "words": words,
             "scan_id": card.scan_id,
+            "used": [as_json(each) for each in used],
+            "holder": _member_data(replace(member, coupons=())),
         },
     )  # fmt: skip
 
@@ -212,7 +235,7 @@ def coupon_issued(now: Now, basket: Basket, number: int, card: Card, slip: Hande
     if coupon is None:
         raise ValueError("a slip without a coupon issues none")
     issue = coupon.issue
-    return _draft(
+    return drafted(
         now, rules, ev.COUPON_ISSUED, f"{basket.key}/coupon/{issue.id}" + (f"/{number}" if number > 1 else ""),
         day=rules.day(basket.at), member=issue.member, sale_id=sale_id_of(basket, rules), source=card.source,
         data={
@@ -224,19 +247,23 @@ def coupon_issued(now: Now, basket: Basket, number: int, card: Card, slip: Hande
 
 
 def sale_voided(now: Now, live: Live, reason: str, operator: str, role: Role, rules: Rules) -> Draft:
-    """The exact negation of a grant's recorded entries."""
-    negated = [{**entry, "delta": -entry["delta"]} for entry in live.entries]
-    return _draft(
+    """The exact negation of everything that a sale recorded: what it granted, and what was used up in it."""
+    recorded = (*live.entries, *(entry for one in live.used for entry in one.took))
+    negated = [{**entry, "delta": -entry["delta"]} for entry in recorded]
+    return drafted(
         now, rules, ev.SALE_VOIDED, f"{live.basket.key}/void/{live.number}",
-        day=live.business_date, member=live.token, sale_id=live.sale_id, entries=negated, ref=live.event_id, reason=reason,
-        operator=operator, role=role, data={"masked": live.masked, "amount": live.basket.total, "points": -points_of(live.entries)},
+        day=live.business_date, member=live.token or None, sale_id=live.sale_id, entries=negated, ref=live.event_id,
+        reason=reason, operator=operator, role=role,
+        data={"masked": live.masked, "amount": live.basket.total, "points": -points_of(live.entries)}
+        | ({"coupons_back": back} if (back := [one.code_hash for one in live.used if one.kind == "coupon"]) else {})
+        | ({"holds_back": [one.id for one in live.used]} if live.used else {}),
     )  # fmt: skip
 
 
 def coupons_voided(now: Now, live: Live, reason: str, operator: str, role: Role, rules: Rules) -> tuple[Draft, ...]:
     """The coupons that a voided grant had issued are worth nothing any more, on whatever paper they are."""
     return tuple(
-        _draft(
+        drafted(
             now, rules, ev.COUPON_VOIDED, f"{live.basket.key}/coupon/{coupon['id']}/void/{live.number}",
             day=live.business_date, sale_id=live.sale_id, reason=reason, operator=operator, role=role,
             data={"code_hash": coupon["code_hash"], "coupon_id": coupon["id"], "serial": coupon["serial"]},
@@ -290,21 +317,36 @@ def basket_of(data: Mapping[str, Any]) -> Basket:
     return Basket(data["key"], lines, datetime.fromisoformat(data["sold_at"]), data["paid"], data["door"], data["receipt_no"])
 
 
-def card_of(data: Mapping[str, Any], coupons: tuple[Coupon, ...] = ()) -> Card:
+def card_of(data: Mapping[str, Any]) -> Card:
     """Back from `member_seen`."""
     kept = data["trace"]["card"]
-    member = Member(
-        token=data["member"], status=kept["status"], rank=kept["rank"], birth_month=kept["birth_month"], first=kept["first"],
-        flags=tuple(kept["flags"]), balances=kept["balances"], coupons=coupons,
-        as_of=datetime.fromisoformat(kept["as_of"]) if kept["as_of"] else None,
-    )  # fmt: skip
+    member = _member_of(data["member"], kept)
     return Card(member, kept["masked"], data["source"], data["scan_id"], data.get("verify", ""), data.get("clock_unsure", False))
+
+
+def _member_of(token: str, kept: Mapping[str, Any]) -> Member:
+    return Member(
+        token=token, status=kept["status"], rank=kept["rank"], birth_month=kept["birth_month"], first=kept["first"],
+        flags=tuple(kept["flags"]), balances=kept["balances"], as_of=datetime.fromisoformat(kept["as_of"]) if kept["as_of"] else None,
+        coupons=tuple(coupon_from(coupon) for coupon in kept.get("coupons", ())), issued=tuple(kept.get("issued", ())),
+        last_at={account: datetime.fromisoformat(at) for account, at in kept.get("last_at", {}).items()},
+    )  # fmt: skip
 
 
 def live_of(data: Mapping[str, Any], event_id: str) -> Live:
     """Back from `sale_granted`."""
+    trace = data["trace"]
     return Live(
         data["sale_id"], basket_of(data), data["number"], data["member"], data["masked"], tuple(data["entries"]), event_id,
-        data["business_date"], datetime.fromisoformat(data["trace"]["at"]), tuple(data["trace"]["slips"]),
-        tuple(data["trace"]["issued"]),
+        data["business_date"], datetime.fromisoformat(trace["at"]), tuple(trace["slips"]), tuple(trace["issued"]),
+        tuple(redemption_of(each) for each in trace.get("used", ())), data.get("payable", data["amount"]),
+        _member_of(data["member"], trace["holder"]) if "holder" in trace else None, data["program"],
     )  # fmt: skip
+
+
+def used_only(
+    basket: Basket, sale_id: str, used: tuple[Redemption, ...], event_id: str, at: datetime, rules: Rules, number: int
+) -> Live:
+    """A paid sale in which something was used up and nothing granted (yet): nobody's, but it can be voided."""
+    day = rules.day(basket.at)
+    return Live(sale_id, basket, number, "", "", (), event_id, day, at, (), (), used, program=rules.register.program)

@@ -19,11 +19,13 @@ from datetime import datetime
 from typing import Any, Literal, assert_never
 
 from posagent import checkout as co
+from posagent import counter_redeem as cr
 from posagent import events as ev
 from posagent.checkout import Basket, Card, Live, Now, Rules, sale_id_of
 from posagent.counter_parts import (
     Answered,
     AttachCard,
+    Authorised,
     CancelSlips,
     Cleared,
     CodeSeen,
@@ -31,25 +33,29 @@ from posagent.counter_parts import (
     Effect,
     GrantPoints,
     Input,
+    KeepRedemption,
+    LetGo,
     NoteCode,
     OpenSale,
     PrintJob,
-    Reply,
+    RedeemAsked,
+    ReleaseAsked,
     SaleArrived,
     Scanned,
     Show,
     State,
-    Status,
     Tell,
     Ticked,
+    UseRedemptions,
     VoidAsked,
     VoidGrant,
+    reply_to,
 )
 from posagent.handout import HandedSlip, slips_for_grant
-from posagent.loyalty.model import Quote, Sale, SaleRejected
+from posagent.loyalty.model import Quote, SaleRejected
 from posagent.loyalty.offline import Situation, offline_allows
-from posagent.loyalty.quote import quote
 from posagent.loyalty.rules import Program
+from posagent.redeeming import Redemption, fields_of, redemption_of
 
 _UNSTORED = {"full": "E506", "failed": "E500", "refused": "E622"}
 REMEMBERED_SALES = 2000
@@ -64,6 +70,7 @@ Step = tuple[State, tuple[Effect, ...]]
 def step(state: State, input_: Input, rules: Rules) -> Step:
     """One step. Called by the dispatcher alone, in the order of arrival."""
     state, expired = _expire(state, input_.now, rules)
+    state, unanswered = cr.given_up(state, input_.now, rules)
     match input_:
         case Scanned():
             new, effects = _scanned(state, input_, rules)
@@ -73,24 +80,45 @@ def step(state: State, input_: Input, rules: Rules) -> Step:
             new, effects = _sale_arrived(state, input_, rules)
         case VoidAsked():
             new, effects = _void_asked(state, input_, rules)
+        case RedeemAsked():
+            new, effects = cr.redeem_asked(state, input_, rules)
+        case ReleaseAsked():
+            new, effects = cr.release_asked(state, input_, rules)
+        case Authorised():
+            new, effects = cr.authorised(state, input_, rules)
         case Cleared():
             new, effects = replace(state, card=None, basket=None, bounce=("", 0)), ()
         case Ticked():
-            new, effects = state, ()
+            new, effects = state, _left_undone(state, input_.now, rules)
         case Answered():
             new, effects = _answered(state, input_, rules)
         case _:
             assert_never(input_)
-    return new, (*expired, *effects)
+    return new, (*expired, *unanswered, *effects, *_let_go(new, input_, effects, rules))
+
+
+def _let_go(state: State, input_: Input, effects: tuple[Effect, ...], rules: Rules) -> tuple[Effect, ...]:
+    """Whatever ended a sale, what was kept for it is let go. Where the store did not take that, the next input tries again."""
+    letting_go = any(isinstance(effect, Commit) and isinstance(effect.intent, LetGo) for effect in effects)
+    if letting_go or (isinstance(input_, Answered) and isinstance(input_.intent, LetGo)):
+        return ()
+    return cr.let_go(input_.now, cr.orphans(state), cr.LET_GO, rules)
+
+
+def _left_undone(state: State, now: Now, rules: Rules) -> tuple[Effect, ...]:
+    """A sale that is paid on record, but whose redemptions an earlier life did not get to use."""
+    return cr.use_now(state, now, state.basket, rules, None) if state.basket and state.basket.paid else ()
 
 
 def _expire(state: State, now: Now, rules: Rules) -> Step:
-    """A side that waited too long is let go: better ask for the card again than grant to the customer before."""
+    """A side that waited too long is let go: better ask for the card again than grant to the customer before. A customer to whom a discount
+    was told is given longer."""
     effects: list[Effect] = []
-    if state.card and now.ms - state.card_ms > rules.pair_window_ms:
+    window = max(rules.pair_window_ms, cr.KEPT_MS) if any(not one.used for one in cr.kept_for(state, state.basket)) else rules.pair_window_ms
+    if state.card and now.ms - state.card_ms > window:
         effects.append(Tell("E610", {"member": state.card.masked}))
         state = replace(state, card=None)
-    if state.basket and now.ms - state.basket_ms > rules.pair_window_ms:
+    if state.basket and now.ms - state.basket_ms > window:
         effects.append(Tell("E611", {"amount": state.basket.total}))
         state = replace(state, basket=None)
     return state, tuple(effects)
@@ -104,6 +132,9 @@ def _scanned(state: State, scan: Scanned, rules: Rules) -> Step:
         return state, ()
     if member.status == "blocked":
         return _code_seen(state, CodeSeen(now, scan.card.scan_id, "E603", scan.card.masked, "blocked"), rules)
+    owners = {one.member for one in cr.kept_for(state, state.basket) if one.member}
+    if owners and owners != {member.token}:
+        return state, (Tell("E655", {"member": state.card.masked if state.card else ""}),)
     just_granted = state.last is not None and state.last.token == member.token and now.ms - state.last_ms < rules.repeat_ms
     if state.last and just_granted and not state.basket:
         return state, (Tell("E620", _result(state.last)),)
@@ -119,36 +150,62 @@ def _code_seen(state: State, seen: CodeSeen, rules: Rules) -> Step:
 
 def _sale_arrived(state: State, sale: SaleArrived, rules: Rules) -> Step:
     basket, now = sale.basket, sale.now
-    sale_id = sale_id_of(basket, rules)
-    if live := state.live.get(sale_id):
-        if live.basket.lines != basket.lines:
-            return _conflict(state, sale.reply, sale_id)
-        return state, _reply(sale.reply, "already", _result(live))
-    waiting = state.basket
+    if (live := state.live.get(sale_id_of(basket, rules))) and live.token:
+        same = not basket.after_redemptions and live.basket.lines == basket.lines
+        if not same and not ((basket.after_redemptions or live.used) and basket.total == live.payable):
+            return _conflict(state, sale.reply, live.sale_id)
+        return state, reply_to(sale.reply, "already", _result(live))
+    meant = _whole_sale(state, basket, now, rules)
+    if meant is None:
+        payable = _fields(state, now, state.basket, rules).get("payable") if state.basket else None
+        return state, (Tell("E660", {"payable": payable}), *reply_to(sale.reply, "refused", {"code": "E660", "payable": payable}))
+    if meant is not basket and state.basket and meant.key != state.basket.key:  # what is kept goes over to the sale under its real number
+        state = replace(state, redemptions=tuple(replace(one, sale_key=meant.key) for one in state.redemptions))
+    basket, waiting = meant, state.basket
     if waiting and waiting.key == basket.key and waiting.paid == basket.paid and waiting.lines == basket.lines:  # the POS asked again
-        return state, _reply(sale.reply, _waits(basket), {"sale_id": sale_id, "amount": basket.total})
+        return state, reply_to(sale.reply, _waits(basket), _fields(state, now, basket, rules))
     if state.card and basket.paid:
         return _grant(state, now, basket, state.card, rules, reply=sale.reply, opens=True)
     return state, (Commit((co.sale_seen(now, basket, rules),), OpenSale(basket, sale.reply)),)
 
 
+def _whole_sale(state: State, basket: Basket, now: Now, rules: Rules) -> Basket | None:
+    """The sale before anything was taken off. A POS that has taken off what it was told says so; a sale that was typed in and then arrives
+    from the till's own receipt, of the same amount before or after, is that sale. None: it says so, and the amounts do not agree."""
+    waiting = state.basket
+    kept = cr.kept_for(state, waiting)
+    if waiting is None or not kept:
+        return None if basket.after_redemptions else basket
+    payable = _fields(state, now, waiting, rules).get("payable")
+    if basket.after_redemptions:
+        if waiting.key != basket.key or payable != basket.total:
+            return None
+        return replace(waiting, paid=basket.paid, receipt_no=basket.receipt_no or waiting.receipt_no)
+    captured = waiting.door == "typed" and basket.door not in {"typed", "api"} and waiting.key != basket.key
+    if captured and basket.total in {payable, waiting.total}:
+        return replace(basket, lines=waiting.lines)
+    return basket
+
+
 def _grant(state: State, now: Now, basket: Basket, card: Card, rules: Rules, *, reply: int | None, opens: bool = False) -> Step:
-    """Asks to store the grant, its coupons and its slips in one transaction."""
+    """Asks to store the grant, what is used up in the sale, its coupons and its slips in one transaction."""
     if rules.program is None:
-        return state, (Tell("E600"), *_reply(reply, "refused", {"code": "E600"}))
+        return state, (Tell("E600"), *reply_to(reply, "refused", {"code": "E600"}))
     sale_id = sale_id_of(basket, rules)
     number = state.voided.get(sale_id, 0) + 1
     card = replace(card, member=co.with_local(card.member, state.live.values()))
-    sale = Sale(sale_id, basket.at, basket.lines, rules.operator, clock_ok=now.clock_ok)
+    sale = cr.sale_of(now, basket, rules)
     try:
-        result = quote(rules.program, rules.register, sale, card.member)
+        using = cr.using(now, state, basket, card, rules.program, rules)
     except SaleRejected as refused:
         why = {"why": str(refused)}
-        return replace(state, basket=None), (Tell("E622", why), *_reply(reply, "refused", {"code": "E622", **why}))
+        return replace(state, basket=None), (Tell("E622", why), *reply_to(reply, "refused", {"code": "E622", **why}))
+    result = using.reckoning.quote
     day = rules.day(basket.at)
     same_day = state.slip_day == day
     if refusal := _over_the_limits(now, basket, card, result, rules.program):
-        return replace(state, card=None), (Tell(refusal), *_reply(reply, "refused", {"code": refusal}))
+        used = cr.use_now(state, now, basket, rules, None)  # the customer has paid less: that stands, whatever becomes of the points
+        return replace(state, card=None), (*used, Tell(refusal), *reply_to(reply, "refused", {"code": refusal}))
     result = _without_excess_coupons(now, result, state.coupons_today if same_day else 0, rules.program)
     first_slip = state.slips_today + 1 if same_day else 1
     slips: tuple[HandedSlip, ...] = ()
@@ -156,12 +213,14 @@ def _grant(state: State, now: Now, basket: Basket, card: Card, rules: Rules, *, 
         slips = slips_for_grant(
             rules.stationery, rules.program, result, card.member, card.masked, sale, basket.receipt_no, first_slip, now.at, now.entropy
         )
-    grant = co.sale_granted(now, basket, sale, number, card, result, slips, rules)
+    all_used = (*(one for one in cr.kept_for(state, basket) if one.used), *using.ones)
+    grant = co.sale_granted(now, basket, sale, number, card, result, slips, rules, all_used, using.reckoning.payable)
     coupons = tuple(co.coupon_issued(now, basket, number, card, slip, rules) for slip in slips if slip.coupon)
     # When the sale goes on record in the same transaction its key leads: a sale that stands already is not granted under this call.
-    drafts = (co.sale_seen(now, basket, rules), grant, *coupons) if opens else (grant, *coupons)
+    drafts = (co.sale_seen(now, basket, rules), grant) if opens else (grant,)
     jobs = tuple(PrintJob(slip.serial, slip.document) for slip in slips)
-    return state, (Commit(drafts, GrantPoints(basket, card, opens, len(slips), len(coupons), reply), jobs),)
+    intent = GrantPoints(basket, card, opens, len(slips), len(coupons), reply, using.ones)
+    return state, (Commit((*drafts, *using.drafts, *coupons), intent, jobs),)
 
 
 def _over_the_limits(now: Now, basket: Basket, card: Card, result: Quote, program: Program) -> str:
@@ -184,7 +243,7 @@ def _without_excess_coupons(now: Now, result: Quote, issued: int, program: Progr
 def _void_asked(state: State, asked: VoidAsked, rules: Rules) -> Step:
     live = state.live.get(asked.sale_id)
     if live is None:
-        return state, (Tell("E608", {"sale_id": asked.sale_id}), *_reply(asked.reply, "refused", {"code": "E608"}))
+        return state, (Tell("E608", {"sale_id": asked.sale_id}), *reply_to(asked.reply, "refused", {"code": "E608"}))
     void = co.sale_voided(asked.now, live, asked.reason, asked.operator, asked.role, rules)
     coupons = co.coupons_voided(asked.now, live, asked.reason, asked.operator, asked.role, rules)
     return state, (Commit((void, *coupons), VoidGrant(live, asked.reply)),)
@@ -195,7 +254,8 @@ def _answered(state: State, answer: Answered, rules: Rules) -> Step:
     now, intent = answer.now, answer.intent
     if code := _UNSTORED.get(answer.result):
         asked = None if isinstance(intent, (AttachCard, NoteCode)) else intent.reply
-        return replace(state, bounce=("", 0)), (Tell(code), *_reply(asked, "unavailable", {"code": code}))
+        freed = cr.freed((intent.redemption,)) if isinstance(intent, KeepRedemption) else ()
+        return replace(state, bounce=("", 0)), (Tell(code), *freed, *reply_to(asked, "unavailable", {"code": code}))
     match intent:
         case NoteCode():
             return state, ()
@@ -207,35 +267,106 @@ def _answered(state: State, answer: Answered, rules: Rules) -> Step:
             return _opened(state, answer, basket, reply, rules)
         case GrantPoints():
             return _granted(state, answer, intent, rules)
+        case KeepRedemption():
+            return cr.now_kept(state, answer, intent, rules)
+        case LetGo():
+            return cr.now_released(state, answer, intent, rules)
+        case UseRedemptions():
+            return _used(state, answer, intent, rules)
         case VoidGrant(live, reply):
             fields = {"sale_id": live.sale_id, "points": -co.points_of(live.entries), "member": live.masked}
-            return _without(state, live, now.ms), (CancelSlips(live.slips), *_reply(reply, "voided", fields))
+            back = {"coupons_back": [one.found.label for one in live.used if one.found]} if live.used else {}
+            return _without(state, live, now.ms), (CancelSlips(live.slips), *reply_to(reply, "voided", fields | back))
         case _:
             assert_never(intent)
 
 
 def _opened(state: State, answer: Answered, basket: Basket, reply: int | None, rules: Rules) -> Step:
-    sale_id = sale_id_of(basket, rules)
+    now, sale_id = answer.now, sale_id_of(basket, rules)
     if answer.result == "conflict":
         return _conflict(state, reply, sale_id)
     replaced = state.basket is not None and state.basket.key != basket.key
-    state = replace(state, basket=basket, basket_ms=answer.now.ms)
+    state = replace(state, basket=basket, basket_ms=now.ms)
+    if (live := state.live.get(sale_id)) and not cr.kept_for(state, basket):  # its redemptions are used, its points not granted yet
+        state = replace(state, redemptions=(*state.redemptions, *live.used))
     if state.card and basket.paid:  # paid now, or on record since an earlier life of this process; and the member is there
-        return _grant(state, answer.now, basket, state.card, rules, reply=reply)
+        return _grant(state, now, basket, state.card, rules, reply=reply)
     told = (Tell("E621", {"amount": basket.total}),) if replaced else ()
-    return state, (*told, Show(_yen(basket.total), ""), *_reply(reply, _waits(basket), {"sale_id": sale_id, "amount": basket.total}))
+    unfit = _no_longer_taken(state, now, basket, rules)
+    state_now = replace(state, redemptions=tuple(one for one in state.redemptions if one not in unfit))
+    fields = _fields(state_now, now, basket, rules)
+    used = cr.use_now(state_now, now, basket, rules, None) if basket.paid else ()
+    gone = cr.let_go(now, unfit, cr.LET_GO, rules)
+    return state, (*told, *gone, *used, Show(_yen(fields.get("payable", basket.total)), ""), *reply_to(reply, _waits(basket), fields))
+
+
+def _no_longer_taken(state: State, now: Now, basket: Basket, rules: Rules) -> tuple[Redemption, ...]:
+    """What was kept while the bill was another."""
+    kept = cr.kept_for(state, basket)
+    if not kept or rules.program is None:
+        return ()
+    try:
+        refused = cr.reckoned(now, state, basket, rules.program, rules).refused
+    except SaleRejected:
+        return kept
+    return tuple(one for one in kept if one.id in refused and not one.used)
+
+
+def _fields(state: State, now: Now, basket: Basket, rules: Rules) -> dict[str, Any]:
+    """An open sale for who asks; with what is left to pay, where something is kept for it."""
+    fields: dict[str, Any] = {"sale_id": sale_id_of(basket, rules), "amount": basket.total}
+    kept = cr.kept_for(state, basket)
+    if kept and rules.program:
+        try:
+            fields |= fields_of(cr.reckoned(now, state, basket, rules.program, rules), kept, basket.lines)
+        except SaleRejected:
+            return fields
+    return fields
+
+
+def _used(state: State, answer: Answered, intent: UseRedemptions, rules: Rules) -> Step:
+    """Used without a grant: the sale may still be granted, and voided either way."""
+    if answer.result == "conflict":  # a use of the same coupon stands already
+        return state, cr.let_go(answer.now, intent.redemptions, cr.LET_GO, rules)
+    sale_id = sale_id_of(intent.basket, rules)
+    before = state.live[sale_id].used if sale_id in state.live else ()
+    number = state.voided.get(sale_id, 0) + 1
+    live = co.used_only(intent.basket, sale_id, (*before, *intent.redemptions), answer.event_id, answer.now.at, rules, number)
+    state = _with_used(replace(state, live=_remembered(state.live, live)), intent.basket, intent.redemptions, rules)
+    return state, cr.commits(intent.redemptions)
+
+
+def _with_used(state: State, basket: Basket, ones: tuple[Redemption, ...], rules: Rules) -> State:
+    """The state in which these are used."""
+    now_used = {one.id: one for one in ones}
+    same_day = state.slip_day == (day := rules.day(basket.at))
+    spent = sum(one.yen for one in ones if one.authority == "register")
+    return replace(
+        state,
+        redemptions=tuple(now_used.get(one.id, one) for one in state.redemptions),
+        own_coupon_yen=(state.own_coupon_yen if same_day else 0) + spent,
+        slip_day=day,
+        slips_today=state.slips_today if same_day else 0,
+        coupons_today=state.coupons_today if same_day else 0,
+    )
 
 
 def _granted(state: State, answer: Answered, intent: GrantPoints, rules: Rules) -> Step:
     if answer.result == "duplicate" and intent.opens:  # the sale was on record, its grant perhaps not: the same without the sale
         return _grant(state, answer.now, intent.basket, intent.card, rules, reply=intent.reply)
     if answer.result == "conflict":
-        return _conflict(replace(state, basket=None), intent.reply, sale_id_of(intent.basket, rules))
+        lost = tuple(one for one in intent.used if one.code_hash and one.code_hash == answer.data.get("code_hash"))
+        if not lost:
+            return _conflict(replace(state, basket=None), intent.reply, sale_id_of(intent.basket, rules))
+        state = replace(state, redemptions=tuple(one for one in state.redemptions if one.id not in {each.id for each in lost}))
+        state, again = _grant(state, answer.now, intent.basket, intent.card, rules, reply=intent.reply, opens=intent.opens)
+        return state, (*cr.let_go(answer.now, lost, cr.LET_GO, rules), *again)
     live = co.live_of(answer.data, answer.event_id)
     if answer.result == "duplicate":
-        state = replace(state, card=None, basket=None, live={**state.live, live.sale_id: live})
-        return state, (Tell("E620", _result(live)), *_reply(intent.reply, "already", _result(live)))
-    day = live.business_date
+        left = tuple(one for one in state.redemptions if one.id not in {each.id for each in live.used})
+        state = replace(state, card=None, basket=None, live={**state.live, live.sale_id: live}, redemptions=left)
+        return state, (Tell("E620", _result(live)), *cr.commits(live.used), *reply_to(intent.reply, "already", _result(live)))
+    state = _with_used(state, live.basket, intent.used, rules)  # from here on its day is the counter's
     state = replace(
         state,
         card=None,
@@ -243,21 +374,23 @@ def _granted(state: State, answer: Answered, intent: GrantPoints, rules: Rules) 
         last=live,
         last_ms=answer.now.ms,
         live=_remembered(state.live, live),
-        slip_day=day,
-        slips_today=(state.slips_today if state.slip_day == day else 0) + intent.slips,
-        coupons_today=(state.coupons_today if state.slip_day == day else 0) + intent.coupons,
+        slips_today=state.slips_today + intent.slips,
+        coupons_today=state.coupons_today + intent.coupons,
+        redemptions=tuple(one for one in state.redemptions if not one.used),
     )
-    return state, (Show(_yen(live.basket.total), f"＋{co.points_of(live.entries):,}ポイント"), *_reply(intent.reply, "granted", _result(live)))
+    shown = Show(_yen(live.payable), f"＋{co.points_of(live.entries):,}ポイント")
+    return state, (shown, *cr.commits(intent.used), *reply_to(intent.reply, "granted", _result(live)))
 
 
 def _without(state: State, live: Live, ms: int) -> State:
-    """The state after a void: the sale is open again where it was the last one, so that the right card can be scanned."""
+    """The state after a void: the sale is open again where it was the last one, so that the right card can be scanned. Not where something was
+    used up in it: that was given back, and the sale is another one now."""
     left = {sale_id: other for sale_id, other in state.live.items() if sale_id != live.sale_id}
     state = replace(state, live=left, voided={**state.voided, live.sale_id: live.number}, bounce=("", 0))
     if state.last is None or state.last.sale_id != live.sale_id:
         return state
     state = replace(state, last=None)
-    return state if state.basket else replace(state, basket=live.basket, basket_ms=ms)
+    return state if state.basket or live.used else replace(state, basket=live.basket, basket_ms=ms)
 
 
 def _remembered(live: Mapping[str, Live], new: Live) -> dict[str, Live]:
@@ -267,19 +400,17 @@ def _remembered(live: Mapping[str, Live], new: Live) -> dict[str, Live]:
 
 def _conflict(state: State, reply: int | None, sale_id: str) -> Step:
     """The same sale with other content, or another member's: void first, or look at the till's receipt numbers."""
-    return state, (Tell("E607", {"sale_id": sale_id}), *_reply(reply, "conflict", {"code": "E607", "sale_id": sale_id}))
+    return state, (Tell("E607", {"sale_id": sale_id}), *reply_to(reply, "conflict", {"code": "E607", "sale_id": sale_id}))
 
 
 def _waits(basket: Basket) -> Literal["waiting_for_member", "waiting_for_payment"]:
     return "waiting_for_member" if basket.paid else "waiting_for_payment"
 
 
-def _reply(reply: int | None, status: Status, fields: Mapping[str, Any]) -> tuple[Reply, ...]:
-    return () if reply is None else (Reply(reply, status, fields),)
-
-
 def _result(live: Live) -> dict[str, Any]:
-    return {"sale_id": live.sale_id, "member": live.masked, "points": co.points_of(live.entries), "amount": live.basket.total}
+    fields = {"sale_id": live.sale_id, "member": live.masked, "points": co.points_of(live.entries), "amount": live.basket.total}
+    used = [{"id": one.id, "kind": one.kind, "label": one.found.label if one.found else None, "amount": one.yen} for one in live.used]
+    return fields | ({"payable": live.payable, "reductions": used} if used else {})
 
 
 def _yen(amount: int) -> str:
@@ -312,7 +443,35 @@ def resume(stored: Iterable[tuple[str, str, Mapping[str, Any]]], now: Now, rules
                 slip_day=day,
                 slips_today=max(state.slips_today if state.slip_day == day else 0, newest),
                 coupons_today=(state.coupons_today if state.slip_day == day else 0) + len(live.coupons),
+                own_coupon_yen=state.own_coupon_yen if state.slip_day == day else 0,
+                redemptions=tuple(one for one in state.redemptions if one.id not in {each.id for each in live.used}),
             )
         elif type_ == ev.SALE_VOIDED and data["sale_id"] in state.live:
             state = _without(state, state.live[data["sale_id"]], ms)
+        elif type_ == ev.HOLD_PLACED:
+            one = redemption_of(data["trace"]["redemption"], ms)
+            state = replace(state, redemptions=(*state.redemptions, one), basket_ms=ms, card_ms=ms)
+        elif type_ == ev.HOLD_RELEASED:
+            state = replace(state, redemptions=tuple(one for one in state.redemptions if one.id != data["redemption_id"]))
+        elif type_ in _USES:
+            state = _resume_used(state, event_id, data, rules)
+    if any(not one.used for one in state.redemptions):
+        return state  # the first tick lets go what was kept for too long, and head office hears of it
     return _expire(state, now, rules)[0]
+
+
+_USES = (ev.COUPON_REDEEMED, ev.POINTS_REDEEMED, ev.VALUE_SPENT)
+
+
+def _resume_used(state: State, event_id: str, data: Mapping[str, Any], rules: Rules) -> State:
+    """A use on record: of a grant, which stands before it, or of a sale without one."""
+    one, sale_id = redemption_of(data["trace"]["redemption"]), data["sale_id"]
+    live = state.live.get(sale_id)
+    basket = live.basket if live else state.basket
+    if basket is None or basket.key != one.sale_key:  # of a sale before the last ones that are read
+        return state
+    if live is None or one not in live.used:
+        at = datetime.fromisoformat(data["trace"]["at"])
+        only = co.used_only(basket, sale_id, (*(live.used if live else ()), one), event_id, at, rules, state.voided.get(sale_id, 0) + 1)
+        state = replace(state, live=_remembered(state.live, only))
+    return _with_used(state, basket, (one,), rules)

@@ -1,4 +1,7 @@
-"""Owns what a counter knows, what it is told, and what it asks for: its state, its inputs, its effects. PURE; `posagent.counter` moves them."""
+"""Owns what a counter knows, what it is told, and what it asks for: its state, its inputs, its effects. PURE; `posagent.counter` moves them.
+
+What head office is asked for (`Authorise`) never waits in a step: the shell asks in a thread, and the answer is an input (`Authorised`). A step
+that waits for it keeps what was asked under ``State.asking``, with the moment, so that an answer that never comes is given up by the clock."""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any, Literal
 
 from posagent.checkout import Basket, Card, Live, Now
 from posagent.events import Draft, Role
+from posagent.redeeming import Charged, FoundCoupon, Redemption
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +30,24 @@ class State:
     slip_day: str = ""
     slips_today: int = 0  # the newest slip's number within slip_day
     coupons_today: int = 0
+    redemptions: tuple[Redemption, ...] = ()  # of the open basket: kept for it, and not used yet
+    asking: Mapping[str, Asking] = field(default_factory=dict)  # by hold id: what head office was asked and has not answered
+    own_coupon_yen: int = 0  # within slip_day: coupons used on this register's own authority
+    charges: Mapping[str, Charged] = field(default_factory=dict)  # by charge id: what a manager may still take back
 
 
 # ---------------------------------------------------------------- inputs
+
+
+Redeemable = Literal["coupon", "points", "value"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What waits for head office's word."""
+
+    since_ms: int
+    asked: RedeemAsked
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +91,43 @@ class VoidAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class RedeemAsked:
+    """Something is to be used for the open sale. ``id``: the hold's, a UUID. ``amount``: points, or yen of value; 0 for a coupon.
+
+    ``code_hash`` and ``found`` (what the journal knows of it; None: it was not issued here) are of a coupon."""
+
+    now: Now
+    id: str
+    kind: Redeemable
+    amount: int = 0
+    code_hash: str = ""
+    found: FoundCoupon | None = None
+    reply: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseAsked:
+    """A redemption is taken off the open sale."""
+
+    now: Now
+    id: str
+    reply: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Authorised:
+    """Head office's word on what was asked, or that there was none. ``lots``: what each lot pays, (account, lot, amount)."""
+
+    now: Now
+    id: str
+    word: Literal["held", "refused", "unknown"]
+    reason: str = ""
+    balances: Mapping[str, int] = field(default_factory=dict)
+    lots: tuple[tuple[str, str, int], ...] = ()
+    coupon: FoundCoupon | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Cleared:
     """The cashier starts over: what waits is forgotten (and stays in the journal)."""
 
@@ -101,7 +157,7 @@ class Answered:
     jobs: tuple[int, ...] = ()
 
 
-Input = Scanned | CodeSeen | SaleArrived | VoidAsked | Cleared | Ticked | Answered
+Input = Scanned | CodeSeen | SaleArrived | VoidAsked | RedeemAsked | ReleaseAsked | Authorised | Cleared | Ticked | Answered
 
 
 # ---------------------------------------------------------------- effects
@@ -140,6 +196,7 @@ class GrantPoints:
     slips: int
     coupons: int
     reply: int | None
+    used: tuple[Redemption, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +208,37 @@ class VoidGrant:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepRedemption:
+    """Intent: a redemption is kept for the open sale."""
+
+    redemption: Redemption
+    reply: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LetGo:
+    """Intent: redemptions are let go unused. ``why``: a key of the message catalogue for the cashier, "" when it was asked for."""
+
+    redemptions: tuple[Redemption, ...]
+    why: str
+    reply: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class UseRedemptions:
+    """Intent: what is kept for a paid sale is used, without a grant."""
+
+    basket: Basket
+    redemptions: tuple[Redemption, ...]
+    reply: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class NoteCode:
     """Intent: a code without a checkout goes on record."""
 
 
-Intent = AttachCard | OpenSale | GrantPoints | VoidGrant | NoteCode
+Intent = AttachCard | OpenSale | GrantPoints | VoidGrant | KeepRedemption | LetGo | UseRedemptions | NoteCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +273,30 @@ class CancelSlips:
     serials: tuple[str, ...]
 
 
-Status = Literal["granted", "already", "waiting_for_member", "waiting_for_payment", "voided", "conflict", "refused", "unavailable"]
+@dataclass(frozen=True, slots=True)
+class Authorise:
+    """Ask head office to keep something; `Authorised` comes back under the same id."""
+
+    id: str
+    kind: Redeemable | Literal["charge"]
+    member: str | None
+    code_hash: str
+    amount: int
+    sale_id: str
+    ttl_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Tell head office what became of a hold. Not waited for: the event on record says the same, and an unused hold frees itself."""
+
+    id: str
+    word: Literal["commit", "release"]
+
+
+Status = Literal[
+    "granted", "already", "waiting_for_member", "waiting_for_payment", "voided", "redeemed", "released", "conflict", "refused", "unavailable"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,4 +308,9 @@ class Reply:
     fields: Mapping[str, Any]
 
 
-Effect = Commit | Tell | Show | CancelSlips | Reply
+Effect = Commit | Tell | Show | CancelSlips | Authorise | Settle | Reply
+
+
+def reply_to(reply: int | None, status: Status, fields: Mapping[str, Any]) -> tuple[Reply, ...]:
+    """The answer, where somebody asked."""
+    return () if reply is None else (Reply(reply, status, fields),)

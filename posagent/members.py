@@ -2,7 +2,7 @@
 
 The number itself goes no further than this module: the journal carries the member's token, or ``?`` and a hash that only the holder of the
 company's key can compare. Snapshot file: ``{"as_of": RFC 3339, "members": {HASH: {"token", "status", "rank", "birth_month", "first",
-"flags", "balances", "coupons"}}}``.
+"flags", "balances", "coupons": [{"code_hash", "def", "first_day", "last_day", "state"}]}}}``.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import json
 import logging
 import secrets
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from posagent.errors import SettingsError
-from posagent.loyalty.model import Member
+from posagent.loyalty.model import Coupon, Member
 
 _log = logging.getLogger(__name__)
 KEY_BYTES = 32
@@ -46,6 +46,22 @@ def read_key(path: Path) -> bytes:
     return key
 
 
+MOST_COUPONS = 50
+
+
+def _coupons(known: Mapping[str, Any]) -> tuple[Coupon, ...]:
+    """The member's coupons; one that cannot be read is left out. Head office hands down only those that this store may honour."""
+    found = []
+    for one in known.get("coupons", ())[:MOST_COUPONS]:
+        try:
+            first, last = one.get("first_day"), one.get("last_day")
+            days = (date.fromisoformat(first) if first else None, date.fromisoformat(last) if last else None)
+            found.append(Coupon(one["code_hash"], one["def"], *days, "brand", one.get("state", "issued"), known["token"]))
+        except (KeyError, TypeError, ValueError, AttributeError) as trouble:
+            _log.warning("a coupon in the member snapshot cannot be read: %r", trouble)
+    return tuple(found)
+
+
 class MemberDirectory:
     """Looks numbers up. Reloads its snapshot when the file was replaced."""
 
@@ -71,6 +87,7 @@ class MemberDirectory:
             first=known.get("first", False),
             flags=tuple(known.get("flags", ())),
             balances=known.get("balances", {}),
+            coupons=_coupons(known),
             as_of=self.as_of,
         )
 

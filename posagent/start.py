@@ -24,7 +24,7 @@ from posagent.agent import Agent, NewRules, Say, empty_board, trace_of
 from posagent.backend import ScreenBackend
 from posagent.checkout import Rules
 from posagent.clock import believable, kernel_synchronised
-from posagent.cloud_lane import cloud_lane
+from posagent.cloud_lane import cloud_lane, head_office
 from posagent.credentials import read_credentials
 from posagent.device_loops import DisplayFeed, RemoteLoop, display_loop, door_loop, scanner_loop
 from posagent.errors import AlreadyRunning, SettingsError, StorageError
@@ -114,6 +114,7 @@ def _started(settings: Settings, registry: Registry, journal: Journal, agent_ver
         cancel_slips=lambda serials: cancel_slips(lane, recorder, serials),
         timed=_timed_codes(settings, lambda: link[0].state().clock_offset_ms if link else None),
         trace=trace_of(agent_version),
+        head_office=head_office(settings.cloud) if settings.cloud else None,
     )
     agent.critical.append(lambda: "the journal takes no more" if journal.health().state == "failed" else "")
     agent.resume()
@@ -205,8 +206,9 @@ def rules_of(settings: Settings, in_force: InForce) -> Rules:
     stationery = Stationery(own.store, own.register, own.store_name, own.language) if settings.of("printer") else None
     checkout = settings.checkout
     return Rules(
-        _place(settings), program, register, stationery, checkout.operator, checkout.pair_window_s * 1000, checkout.bounce_s * 1000
-    )
+        _place(settings), program, register, stationery, checkout.operator, checkout.pair_window_s * 1000,
+        head_office=settings.cloud is not None, bounce_ms=checkout.bounce_s * 1000,
+    )  # fmt: skip
 
 
 def rules_in_force(settings: Settings) -> Rules:

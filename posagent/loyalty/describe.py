@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from posagent.loyalty.days import Expire
 from posagent.loyalty.numbers import show_rate, show_times
-from posagent.loyalty.rules import Account, Boost, CouponRule, Earn, Program, Ranks, Valid, When
+from posagent.loyalty.rules import Account, Benefit, Boost, CouponRule, Earn, Program, Ranks, Valid, When
 from posagent.loyalty.words import Language
 
 _DAYS_JA, _DAYS_EN = "月火水木金土日", ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -181,15 +181,18 @@ def _boost(boost: Boost, program: Program, say: Say) -> str:
     return f"{_condition(boost.when, program, say)}{what}  ({boost.id}{say('、組', ', group')} {boost.group})"
 
 
-def _coupon(coupon: CouponRule, program: Program, say: Say) -> list[str]:
-    benefit = coupon.benefit
+def benefit_words(benefit: Benefit, say: Say) -> str:
+    """What a coupon is good for. ``say`` chooses between Japanese and English."""
     if benefit.off is not None:
-        what = say(f"{benefit.off:,}円引き", f"{benefit.off:,} yen off")
-    elif benefit.off_rate is not None:
+        return say(f"{benefit.off:,}円引き", f"{benefit.off:,} yen off")
+    if benefit.off_rate is not None:
         most = "" if benefit.max is None else say(f" (上限{benefit.max:,}円)", f" (at most {benefit.max:,} yen)")
-        what = say(f"{show_rate(benefit.off_rate)}引き{most}", f"{show_rate(benefit.off_rate)} off{most}")
-    else:
-        what = say(f"{benefit.gift} 1点 ({benefit.value:,}円相当まで)", f"one {benefit.gift} (worth up to {benefit.value:,} yen)")
+        return say(f"{show_rate(benefit.off_rate)}引き{most}", f"{show_rate(benefit.off_rate)} off{most}")
+    return say(f"{benefit.gift} 1点 ({benefit.value:,}円相当まで)", f"one {benefit.gift} (worth up to {benefit.value:,} yen)")
+
+
+def _coupon(coupon: CouponRule, program: Program, say: Say) -> list[str]:
+    what = benefit_words(coupon.benefit, say)
     issued = {
         "sale": say("お会計のとき", "with a sale"),
         "stamps": say("スタンプで", "by the stamp card"),

@@ -18,6 +18,7 @@ from posagent.screen.access_routes import AccessRoutes
 from posagent.screen.backend import Answer, Backend
 from posagent.screen.callers import caller_of, role_of
 from posagent.screen.calls import Calls, RecentAnswers
+from posagent.screen.counter_routes import CounterRoutes
 from posagent.screen.events import Streams
 from posagent.screen.problems import MEDIA_TYPE, Problem, body
 from posagent.screen.schemas import DEVICE_TEST, PRINT_ANSWER, REPORT, SALE, SCAN, TEST_MODE, VOID, Schema, read
@@ -52,6 +53,7 @@ class Api:
             Route("/v1/voids", self._void, methods=["POST"]),
             Route("/v1/reports", self._report, methods=["POST"]),
             Route("/v1/print/{job}/answer", self._print_answer, methods=["POST"]),
+            *CounterRoutes(backend, calls, recent).routes,
             Route("/v1/slips/{job}.png", self._slip),
             # The technician's: the policy knows them by path (posagent.screen.rules.scopes_of) and asks for the scope "tech".
             Route("/v1/devices", self._devices),

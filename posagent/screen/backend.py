@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict
 
 if TYPE_CHECKING:
+    from posagent.screen.counter_backend import CounterBackend
+    from posagent.screen.manager import ManagerBackend
     from posagent.screen.technician import TechnicianBackend
 
 Language = Literal["ja", "en"]
@@ -46,6 +48,15 @@ class OpenCheckout(TypedDict, total=False):
 
     member: str | None  # masked
     amount: int | None  # minor unit, tax included
+    paid: bool | None  # only before the payment something can be used in the sale
+    sale_id: str | None
+    payable: int | None  # what is left to pay, after all reductions
+    per_rate: list[dict[str, int]]  # {"tax", "amount", "discount"}
+    reductions: list[dict[str, Any]]  # {"id", "kind", "label", "amount", "gift", "points"}
+    coupons: list[dict[str, Any]]  # {"key", "label", "benefit": {"ja", "en"}, "last_day", "usable", "code"}
+    points: dict[str, Any] | None  # {"balance", "as_of", "redeemable", "yen"}
+    stamps: list[dict[str, Any]]  # {"label", "position", "size"}
+    asking: bool  # head office is being asked at this moment
 
 
 class Question(TypedDict, total=False):
@@ -124,6 +135,14 @@ class Backend(Protocol):
     @property
     def technician(self) -> TechnicianBackend:
         """What the technician's page asks."""
+
+    @property
+    def counter(self) -> CounterBackend:
+        """What is used up in a sale, or put right afterwards."""
+
+    @property
+    def manager(self) -> ManagerBackend:
+        """What the manager's page asks."""
 
     def status(self) -> Status:
         """The state now, from memory."""

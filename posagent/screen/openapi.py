@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from posagent.screen.access_schemas import ACCESS
+from posagent.screen.counter_schemas import COUNTER, OPEN_CHECKOUT
 from posagent.screen.problems import MEDIA_TYPE
 from posagent.screen.schemas import DEVICE_TEST, PRINT_ANSWER, REPORT, SALE, SCAN, TEST_MODE, VOID, Schema
 
@@ -124,7 +125,7 @@ STATUS: Schema = {
                 "link": {"type": "string", "enum": ["online", "offline", "unknown"]},
             },
         },
-        "open": {"type": ["object", "null"], "properties": {"member": _MAYBE_TEXT, "amount": {"type": ["integer", "null"]}}},
+        "open": OPEN_CHECKOUT,
         "questions": {"type": "array", "items": _QUESTION},
         "shift_start_seq": {"type": "integer"},
         "last_seq": {"type": "integer"},
@@ -240,6 +241,9 @@ _AFTER = {
 }
 _DEVICE = {"name": "device", "in": "path", "required": True, "schema": {"type": "string", "maxLength": 80}}
 _JOB = {"name": "job", "in": "path", "required": True, "schema": {"type": "string", "maxLength": 80}}
+_SEQ = {"name": "seq", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 1}}
+_REDEMPTION = {"name": "redemption", "in": "path", "required": True, "schema": {"type": "string", "maxLength": 40}}
+_ASKED = ("400", "401", "409", "415", "422")
 
 
 def document() -> dict[str, Any]:
@@ -259,6 +263,7 @@ def document() -> dict[str, Any]:
                 "Sale": SALE, "Scan": SCAN, "Void": VOID, "PrintAnswer": PRINT_ANSWER, "Report": REPORT,
                 **ACCESS,
                 "DeviceTest": DEVICE_TEST, "TestMode": TEST_MODE, "Room": ROOM, "Preview": PREVIEW,
+                **COUNTER,
                 "Answer": ANSWER, "ReportAnswer": REPORT_ANSWER, "Status": STATUS, "Ready": READY, "Problem": PROBLEM,
             },
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
@@ -273,6 +278,13 @@ def document() -> dict[str, Any]:
             "/v1/reports": {"post": _change("report", "点検 (x) or 精算 (z) of a date", "Report", (_UNLOCK_HEADER,), answer="ReportAnswer")},
             "/v1/print/{job}/answer": {"post": _change("answerPrint", "'Did it come out?', answered", "PrintAnswer", (_JOB,), ("404",))},
             "/v1/slips/{job}.png": {"get": _picture()},
+            "/v1/coupons/check": {
+                "post": _operation("checkCoupon", "What a coupon would do; holds nothing", "CouponChecked", body="CouponCheck", refusals=_ASKED)
+            },
+            "/v1/redemptions": {"post": _change("redeem", "Keeps coupon, points or value for the sale", "Redemption", answer="Redeemed")},
+            "/v1/redemptions/{redemption}/release": {
+                "post": _change("release", "Takes it off the open sale", "Release", (_REDEMPTION,), ("404",), "Redeemed")
+            },
             "/v1/devices": {"get": _operation("devices", "Every device with all that a technician asks of it", "Room")},
             "/v1/devices/{device}/preview": {
                 "get": {

@@ -43,7 +43,8 @@ class Rules:
     frame_ancestors: tuple[str, ...] = ()
     access: Access = field(default_factory=Access)
     peers: Peers = field(default_factory=Peers)
-    keyless: frozenset[str] = frozenset({"/v1/quotes", "/v1/unlock", PAIR_PATH})  # POST paths without a lasting effect, or good for once only
+    # POST paths that change nothing, or are good for once only
+    keyless: frozenset[str] = frozenset({"/v1/quotes", "/v1/coupons/check", "/v1/unlock", PAIR_PATH})
 
     @property
     def own_origins(self) -> frozenset[str]:

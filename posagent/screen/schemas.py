@@ -26,6 +26,10 @@ SALE: Schema = {
         "kind": {"type": "string", "enum": ["sale", "refund"]},
         "paid": {"type": "boolean", "description": "false: a total shown before payment; the grant waits"},
         "receipt_no": {"type": "string", "minLength": 1, "maxLength": 40},
+        "after_redemptions": {
+            "type": "boolean",
+            "description": "true: the total is what was left to pay after what was used in this sale; false: the total before it",
+        },
         "tax_split": {
             "type": "object",
             "description": "gross per tax rate in basis points",

@@ -2,158 +2,20 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from counter_till import PROGRAM, START, Till, rules
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offline_queue.wire import business_digest
 from posagent import events as ev
-from posagent.checkout import Basket, Card, Now, Rules
-from posagent.counter import resume, step
-from posagent.counter_parts import (
-    Answered,
-    CancelSlips,
-    Cleared,
-    CodeSeen,
-    Commit,
-    Input,
-    Reply,
-    SaleArrived,
-    Scanned,
-    Show,
-    State,
-    Tell,
-    Ticked,
-    VoidAsked,
-)
-from posagent.events import Draft, Place
-from posagent.handout import Stationery
-from posagent.loyalty.model import Line, Member, Register
-from posagent.loyalty.program import read_program
+from posagent.counter import resume
+from posagent.counter_parts import Cleared, CodeSeen, Show, State
+from posagent.loyalty.model import Member
 from posagent.slips import from_json
-
-JST = timezone(timedelta(hours=9))
-START = datetime(2026, 11, 22, 12, 0, tzinfo=JST)
-PROGRAM = """
-schema = 1
-[program]
-id = "shop"
-version = 3
-day_start = "05:00"
-[accounts.points]
-label = "ポイント"
-[[earn]]
-id = "base"
-account = "points"
-every = 100
-give = 1
-[[coupon]]
-id = "next"
-label = "次回100円引き"
-issue = "sale"
-when = { min_amount = 2000 }
-benefit = { off = 100 }
-valid = { days = 30 }
-"""
-
-
-def rules(program: str = PROGRAM, *, printer: bool = True) -> Rules:
-    read, problems = read_program(program)
-    assert not problems, problems
-    stationery = Stationery("0042", "R2", "喫茶ポス", "ja") if printer else None
-    return Rules(Place("acme", "cafe", "0042", "R2"), read, Register("acme", "cafe", "0042", "R2", program="shop@3"), stationery, "C7")
-
-
-class Till:
-    """A counter with a store that answers as the journal does: by business key and content."""
-
-    def __init__(self, own: Rules | None = None) -> None:
-        self.rules, self.state, self.ms = own or rules(), State(), 1_000_000
-        self.stored: list[Draft] = []
-        self.keys: dict[str, Draft] = {}
-        self.jobs: list[Any] = []
-        self.told: list[Tell] = []
-        self.shown: list[Show] = []
-        self.replies: dict[int, Reply] = {}
-        self.broken: str = ""
-        self.offline, self.unsent, self.clock_ok = False, 0, True
-        self.cancelled: list[str] = []
-        self.asked = 0
-        self.scans = 0
-
-    def now(self) -> Now:
-        at = START + timedelta(milliseconds=self.ms - 1_000_000)
-        return Now(at, self.ms, self.offline, b"e" * 32, self.unsent, self.clock_ok)
-
-    def feed(self, first: Input) -> None:
-        inputs = deque([first])
-        while inputs:
-            self.state, effects = step(self.state, inputs.popleft(), self.rules)
-            for effect in effects:
-                if isinstance(effect, Commit):
-                    inputs.append(self.commit(effect))
-                elif isinstance(effect, Tell):
-                    self.told.append(effect)
-                elif isinstance(effect, Show):
-                    self.shown.append(effect)
-                elif isinstance(effect, CancelSlips):
-                    self.cancelled += effect.serials
-                else:
-                    self.replies[effect.reply] = effect
-
-    def commit(self, commit: Commit) -> Answered:
-        if self.broken:
-            return Answered(self.now(), commit.intent, self.broken, "", {})  # type: ignore[arg-type]
-        lead = commit.drafts[0]
-        if old := self.keys.get(lead.idemkey):
-            same = digest(old) == digest(lead)
-            return Answered(self.now(), commit.intent, "duplicate" if same else "conflict", f"id-{old.idemkey}", old.data)
-        for draft in commit.drafts[1:]:
-            if old := self.keys.get(draft.idemkey):
-                return Answered(self.now(), commit.intent, "conflict", f"id-{old.idemkey}", old.data)
-        for draft in commit.drafts:
-            self.keys[draft.idemkey] = draft
-            self.stored.append(draft)
-        self.jobs += commit.jobs
-        shown = next((draft for draft in commit.drafts if draft.type == ev.SALE_GRANTED), lead)
-        return Answered(self.now(), commit.intent, "stored", f"id-{shown.idemkey}", shown.data)
-
-    def scan(self, token: str = "m1", **more: Any) -> None:
-        self.scans += 1
-        self.feed(Scanned(self.now(), Card(Member(token, **more), f"****{token}", "scan", f"scan-{self.scans}")))
-
-    def sale(self, key: str = "n1", amount: int = 1980, *, paid: bool = True) -> Reply:
-        self.asked += 1
-        basket = Basket(key, (Line(amount),), START, paid, "api", key)
-        self.feed(SaleArrived(self.now(), basket, self.asked))
-        return self.replies[self.asked]
-
-    def void(self, sale_id: str) -> Reply:
-        self.asked += 1
-        self.feed(VoidAsked(self.now(), sale_id, "wrong_member", "boss", "manager", self.asked))
-        return self.replies[self.asked]
-
-    def wait(self, seconds: float) -> None:
-        self.ms += int(seconds * 1000)
-        self.feed(Ticked(self.now()))
-
-    def grants(self) -> list[Draft]:
-        return [draft for draft in self.stored if draft.type == ev.SALE_GRANTED]
-
-    def codes(self) -> list[str]:
-        return [tell.code for tell in self.told]
-
-    def restarted(self) -> State:
-        return resume([(draft.type, f"id-{draft.idemkey}", draft.data) for draft in self.stored], self.now(), self.rules)
-
-
-def digest(draft: Draft) -> str:
-    return business_digest({"type": draft.type, "subject": draft.subject, "data": draft.data})
 
 
 def test_a_scan_before_the_sale_grants_when_the_sale_comes() -> None:

@@ -1,0 +1,136 @@
+"""Owns the shapes of requests and answers about what is used up in a sale, or put right afterwards (see `posagent.screen.schemas`)."""
+
+from __future__ import annotations
+
+from posagent.screen.schemas import LARGEST_AMOUNT, Schema
+
+_TEXT: Schema = {"type": "string"}
+_MAYBE_TEXT: Schema = {"type": ["string", "null"]}
+_NUMBER: Schema = {"type": "integer"}
+
+COUPON_CHECK: Schema = {
+    "type": "object",
+    "required": ["code"],
+    "additionalProperties": False,
+    "properties": {
+        "code": {"type": "string", "minLength": 1, "maxLength": 64, "description": "as on the paper, or a coupon's key in the status"},
+    },
+}
+REDEMPTION: Schema = {
+    "type": "object",
+    "required": ["kind"],
+    "additionalProperties": False,
+    "properties": {
+        "kind": {"type": "string", "enum": ["coupon", "points", "value"]},
+        "code": {"type": "string", "minLength": 1, "maxLength": 64, "description": "of a coupon: as on the paper, or its key in the status"},
+        "amount": {"type": "integer", "minimum": 1, "maximum": LARGEST_AMOUNT, "description": "points, or yen of prepaid value"},
+    },
+}
+RELEASE: Schema = {"type": "object", "additionalProperties": False, "properties": {}}
+
+PER_RATE: Schema = {
+    "type": "array",
+    "description": "the sale by tax rate (basis points), tax included, and what to take off at each; prepaid value is a tender and in none",
+    "items": {
+        "type": "object",
+        "required": ["tax", "amount", "discount"],
+        "properties": {"tax": _NUMBER, "amount": _NUMBER, "discount": _NUMBER},
+    },
+}
+REDUCTIONS: Schema = {
+    "type": "array",
+    "description": "everything that is kept for the open sale",
+    "items": {
+        "type": "object",
+        "required": ["id", "kind", "amount"],
+        "properties": {
+            "id": _TEXT,
+            "kind": {"type": "string", "enum": ["coupon", "points", "value"]},
+            "label": _MAYBE_TEXT,
+            "amount": {"type": "integer", "description": "yen"},
+            "gift": {"type": ["string", "null"], "description": "what is handed over for nothing"},
+            "points": {"type": ["integer", "null"]},
+        },
+    },
+}
+REDEMPTION_ANSWER: Schema = {
+    "type": "object",
+    "required": ["state", "result"],
+    "properties": {
+        "state": {"type": "string", "enum": ["done"]},
+        "result": {"type": "string", "enum": ["redeemed", "released", "already"]},
+        "id": {"type": "string", "description": "of the redemption: to release it"},
+        "kind": {"type": "string", "enum": ["coupon", "points", "value"]},
+        "label": _MAYBE_TEXT,
+        "authority": {"type": "string", "enum": ["cloud", "register"], "description": "who answers for it"},
+        "discount": {"type": "integer", "description": "what the POS takes off for this redemption; 0 for value, which is a tender"},
+        "amount": {"type": "integer", "description": "yen that it takes off or pays"},
+        "gift": _MAYBE_TEXT,
+        "per_rate": PER_RATE,
+        "payable": {"type": "integer", "description": "what is left to pay in other ways, with all that is kept for the sale"},
+        "reductions": REDUCTIONS,
+        "sale_id": _TEXT,
+    },
+}
+CHECK_ANSWER: Schema = {
+    "type": "object",
+    "required": ["known", "usable", "code", "authority"],
+    "properties": {
+        "known": {"type": "boolean"},
+        "usable": {"type": "boolean", "description": "in the open sale; where none is open, in any"},
+        "code": {"type": ["string", "null"], "description": "why not"},
+        "words": {"type": ["object", "null"]},
+        "authority": {"type": "string", "enum": ["cloud", "register"], "description": "who was asked"},
+        "label": _TEXT,
+        "key": _TEXT,
+        "last_day": _MAYBE_TEXT,
+        "member_only": {"type": "boolean"},
+        "discount": _NUMBER,
+        "gift": _MAYBE_TEXT,
+        "per_rate": PER_RATE,
+        "payable": _NUMBER,
+    },
+}
+_MAYBE_NUMBER: Schema = {"type": ["integer", "null"]}
+OPEN_CHECKOUT: Schema = {
+    "type": ["object", "null"],
+    "properties": {
+        "member": {**_MAYBE_TEXT, "description": "masked"},
+        "amount": {**_MAYBE_NUMBER, "description": "the sale before anything was taken off"},
+        "paid": {"type": ["boolean", "null"], "description": "only before the payment something can be used in the sale"},
+        "sale_id": _MAYBE_TEXT,
+        "payable": {**_MAYBE_NUMBER, "description": "what is left to pay, with all that is kept for the sale"},
+        "per_rate": PER_RATE,
+        "reductions": REDUCTIONS,
+        "coupons": {
+            "type": "array",
+            "description": "the member's own, as the snapshot knows them",
+            "items": {
+                "type": "object",
+                "required": ["key", "label", "benefit", "last_day", "usable", "code"],
+                "properties": {
+                    "key": {"type": "string", "description": "what /v1/redemptions takes as the code"},
+                    "label": _TEXT,
+                    "benefit": {"type": "object", "properties": {"ja": _TEXT, "en": _TEXT}},
+                    "last_day": _MAYBE_TEXT,
+                    "usable": {"type": "boolean"},
+                    "code": {**_MAYBE_TEXT, "description": "why not in this sale"},
+                },
+            },
+        },
+        "points": {
+            "type": ["object", "null"],
+            "description": "as of the snapshot; redeemable: the most that this sale would take now, worth so many yen",
+            "required": ["balance", "as_of", "redeemable", "yen"],
+            "properties": {"balance": _NUMBER, "as_of": _TEXT, "redeemable": _NUMBER, "yen": _NUMBER},
+        },
+        "stamps": {
+            "type": "array",
+            "items": {"type": "object", "properties": {"label": _TEXT, "position": _NUMBER, "size": _NUMBER}},
+        },
+        "asking": {"type": "boolean", "description": "head office is being asked at this moment"},
+    },
+}
+COUNTER: dict[str, Schema] = {
+    "CouponCheck": COUPON_CHECK, "CouponChecked": CHECK_ANSWER, "Redemption": REDEMPTION, "Release": RELEASE, "Redeemed": REDEMPTION_ANSWER,
+}  # fmt: skip
