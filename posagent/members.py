@@ -2,7 +2,7 @@
 
 The number itself goes no further than this module: the journal carries the member's token, or ``?`` and a hash that only the holder of the
 company's key can compare. Snapshot file: ``{"as_of": RFC 3339, "members": {HASH: {"token", "status", "rank", "birth_month", "first",
-"flags", "balances", "coupons": [{"code_hash", "def", "first_day", "last_day", "state"}]}}}``.
+"flags", "balances", "coupons": [{"key", "def", "first_day", "last_day", "reach"}]}}}``.
 """
 
 from __future__ import annotations
@@ -50,13 +50,14 @@ MOST_COUPONS = 50
 
 
 def _coupons(known: Mapping[str, Any]) -> tuple[Coupon, ...]:
-    """The member's coupons; one that cannot be read is left out. Head office hands down only those that this store may honour."""
+    """The member's coupons; one that cannot be read is left out. Head office hands down only those that can be used in this store."""
     found = []
     for one in known.get("coupons", ())[:MOST_COUPONS]:
         try:
             first, last = one.get("first_day"), one.get("last_day")
             days = (date.fromisoformat(first) if first else None, date.fromisoformat(last) if last else None)
-            found.append(Coupon(one["code_hash"], one["def"], *days, "brand", one.get("state", "issued"), known["token"]))
+            if one["reach"] != "register":  # honoured by the register alone that printed it: there it is scanned from its paper
+                found.append(Coupon(one["key"], one["def"], *days, "brand", "issued", known["token"]))
         except (KeyError, TypeError, ValueError, AttributeError) as trouble:
             _log.warning("a coupon in the member snapshot cannot be read: %r", trouble)
     return tuple(found)

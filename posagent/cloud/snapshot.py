@@ -1,7 +1,8 @@
 """Owns the file of members that a store's registers get: who they are, what they have, their rank and the coupons that they may use there.
 
-``posagent.members`` reads it. A coupon stands in it without its code, which only the paper has: {def, coupon_id, label, first_day, last_day,
-reach}. What has expired is in no balance. A rank that head office entered for a member stands; the others are reckoned.
+``posagent.members`` reads it. A coupon stands in it without its code, which only the paper has: {key, def, coupon_id, label, first_day,
+last_day, reach}; its key is the code's hash, by which a register asks for it and from which no paper can be printed. What has expired is in
+no balance. A rank that head office entered for a member stands; the others are reckoned.
 """
 
 from __future__ import annotations
@@ -98,6 +99,6 @@ def _add_coupons(work: Work, place: Place, program: Program | None, now_ms: int,
         at = place if coupon.reach != "register" else Place(place.tenant, place.store, coupon.register or "")  # the snapshot is the store's
         if one is None or len(one["coupons"]) >= MOST_COUPONS or coupons.obstacle(coupon, at, brand, (coupon.member or "",), day):
             continue
-        told = {"def": coupon.definition, "coupon_id": coupon.coupon_id, "label": coupon.label, "first_day": coupon.first_day,
-                "last_day": coupon.last_day, "reach": coupon.reach}  # fmt: skip
+        told = {"key": coupon.code_hash, "def": coupon.definition, "coupon_id": coupon.coupon_id, "label": coupon.label,
+                "first_day": coupon.first_day, "last_day": coupon.last_day, "reach": coupon.reach}  # fmt: skip
         one["coupons"].append(told | ({"register": coupon.register} if coupon.reach == "register" else {}))
