@@ -154,6 +154,8 @@ def _check_text(value: str, schema: Schema, path: str) -> str:
 
 
 def _check_items(value: list[object], schema: Schema, path: str) -> str:
+    if len(value) < schema.get("minItems", 0):
+        return f"{path} must have at least {schema['minItems']} items"
     if len(value) > schema["maxItems"]:
         return f"{path} must have at most {schema['maxItems']} items"
     complaints = (check(item, schema["items"], f"{path}[{number}]") for number, item in enumerate(value, 1))
