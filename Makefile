@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: help run setup setup-dev test lint check bench bench-camera soak deb lock clean
+.PHONY: help run setup setup-dev test lint check bench bench-camera soak deb lab lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -48,6 +48,10 @@ soak: setup-dev ## the long fault schedules (hours)
 
 deb: setup ## dist/posagent_VERSION_ARCH.deb and the camera's package; installs without a network
 	@$(BIN)/python -m tools.package
+
+lab: setup-dev ## a whole register PC in a virtual machine, played and reckoned; LAB=--long for the long form; report in dist/lab
+	@sh tools/debian-packages lab
+	@$(BIN)/python -m tools.lab $(LAB)
 
 lock: ## pins requirements*.in into requirements*.txt, with hashes
 	@$(BIN)/python -m pip -q install uv

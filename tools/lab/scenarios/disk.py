@@ -1,0 +1,24 @@
+"""The register's disk is full: the till goes on from the journal's reserve, says so, and recovers by itself."""
+
+from __future__ import annotations
+
+from tools.lab.devices import HIDPOS, WEDGE
+from tools.lab.register import Failed, Register
+from tools.lab.scenarios.scenario import Figures, Play
+
+CHECKOUTS = 3
+
+
+def play(register: Register, play: Play) -> Figures:
+    """Fills the disk to its last block, sells, makes room."""
+    register.hand.sure("dd if=/dev/zero of=/var/filler bs=1M 2>/dev/null; dd if=/dev/zero of=/var/filler2 bs=4k 2>/dev/null; sync; true", 300)
+    left = int(register.hand.sure("df --output=avail -B1 / | tail -1"))
+    if left > 4096:
+        raise Failed(f"the disk was to be full, {left} bytes are left")
+    for device in (WEDGE, HIDPOS, WEDGE)[:CHECKOUTS]:
+        register.checkout(device, 1300)
+    status = register.till.status().body
+    register.say(f"with a full disk the page says {status['level']} {status['code']}")
+    register.hand.sure("rm /var/filler /var/filler2; sync")
+    register.checkout(HIDPOS, 1300)
+    return {"full_disk_code": status["code"], "full_disk_level": status["level"], "checkouts_on_a_full_disk": CHECKOUTS}

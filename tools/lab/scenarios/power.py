@@ -1,0 +1,83 @@
+"""Power cuts at random moments of a checkout. Afterwards the POS asks again what was not answered, and the cashier scans what is still open."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from contextlib import suppress
+from typing import Any
+
+from tools.lab.devices import HIDPOS, SERIAL, WEDGE
+from tools.lab.register import READY_S, TOLD_S, Failed, Register
+from tools.lab.scenarios.scenario import Figures, Play
+from tools.lab.wire import HandLost
+
+SHORT, LONG = 3, 25
+LONGEST_S = 6.0  # a checkout with its slips takes about so long where nothing accelerates
+
+
+def play(register: Register, play: Play) -> Figures:
+    """So many cuts; the times from power-on to the first grant, and the worst of them."""
+    firsts: list[float] = []
+    boots: list[float] = []
+    for number in range(LONG if play.long else SHORT):
+        open_sales = _cut_within(register, play.dice)
+        boots.append(round(register.boot(), 1))
+        powered = register.machine.powered_at
+        register.wait_ready()
+        register.until(lambda: register.device("pos").get("state") == "ready", READY_S, "a scanner is usable")
+        before = len(register.listener.told("granted"))
+        _close(register, open_sales)
+        register.checkout(HIDPOS, 1100)
+        firsts.append(round(time.monotonic() - powered, 1))
+        found = len(register.listener.told("granted")) - before
+        register.say(f"cut {number + 1}: up after {boots[-1]:.0f} s, granted {firsts[-1]:.0f} s after power-on ({found} grants since)")
+    return {"cuts": len(firsts), "boot_s": boots, "power_on_to_grant_s": firsts, "worst_s": max(firsts)}
+
+
+def _cut_within(register: Register, dice: random.Random) -> list[str]:
+    """Plays checkouts until the power goes, at a random moment of them; the receipts whose grant the POS has not been told of."""
+    moment = time.monotonic() + dice.uniform(0.2, LONGEST_S)
+    first = int(max(register.sales, key=int, default="1000")) + 1
+    ended = threading.Event()
+
+    def customers() -> None:
+        with suppress(HandLost, Failed, RuntimeError, OSError):
+            while not ended.is_set():
+                device = dice.choice((WEDGE, HIDPOS, SERIAL))
+                if dice.random() < 0.5:
+                    register.scan(device, register.members[register.next_member()])
+                    register.ring_up(dice.choice((880, 1980, 2750)))
+                else:
+                    register.ring_up(dice.choice((880, 1980, 2750)))
+                    register.scan(device, register.members[register.next_member()])
+                ended.wait(dice.uniform(0.3, 1.5))
+
+    thread = threading.Thread(target=customers, name="customers", daemon=True)
+    thread.start()
+    while time.monotonic() < moment:
+        time.sleep(0.005)
+    register.cut_power()
+    ended.set()
+    thread.join(60)
+    return [receipt for receipt in register.sales if int(receipt) >= first]
+
+
+def _close(register: Register, receipts: list[str]) -> None:
+    """What a POS and a cashier do after a power failure: the sale is sent again with its key; where the card is missing, it is scanned."""
+    for receipt in receipts:
+        said: dict[str, Any] = {}
+        deadline = time.monotonic() + TOLD_S
+        while time.monotonic() < deadline:
+            answer = register.ask_again(receipt)
+            said = answer.body
+            if answer.status == 200:
+                break
+            time.sleep(0.3)
+        else:
+            raise Failed(f"receipt {receipt} was not answered after the power failure: {said}")
+        if said["result"] == "waiting_for_member":
+            before = len(register.listener.told("granted"))
+            register.scan(HIDPOS, register.members[register.next_member()])
+            register.told("granted", before + 1, f"the card for receipt {receipt}, which was open when the power went")

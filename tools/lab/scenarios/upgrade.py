@@ -1,0 +1,92 @@
+"""An upgrade and a rollback while customers come: nobody is refused, nothing is lost, and the till stands still for seconds only."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import threading
+import time
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
+
+from tools.lab.devices import HIDPOS, SERIAL, WEDGE
+from tools.lab.register import Failed, Register
+from tools.lab.scenarios.scenario import Figures, Play
+
+NEXT = "99.0.0"
+DPKG_S = 900.0
+_LOOK_S = 0.1
+
+
+def play(register: Register, play: Play) -> Figures:
+    """The same package under a later version number, then the old one again."""
+    later = repacked(play.package, register.share, NEXT)
+    figures: Figures = {"package_mb": round(play.package.stat().st_size / 1e6, 1)}
+    for what, package in (("upgrade", later), ("rollback", play.package)):
+        figures |= {f"{what}_{name}": value for name, value in _under_load(register, f"dpkg -i /lab/{package.name}").items()}
+        version = register.hand.sure("dpkg-query -W -f='${Version} ${Status}' posagent")
+        register.say(f"{what}: {version}; {figures}")
+        wanted = NEXT if what == "upgrade" else re.split("_", play.package.name)[1]
+        if not version.startswith(f"{wanted} install ok installed"):
+            raise Failed(f"after the {what} dpkg shows {version}")
+    return figures
+
+
+def _under_load(register: Register, command: str) -> Figures:
+    """Runs it while the till sells; the longest time without an answer, and how many customers were served meanwhile."""
+    ended = threading.Event()
+    served: list[float] = []
+    answered: list[float] = [time.monotonic()]
+    troubles: list[str] = []
+
+    def customers() -> None:
+        turn = 0
+        while not ended.is_set():
+            turn += 1
+            with suppress(OSError):
+                try:
+                    register.checkout((WEDGE, HIDPOS, SERIAL)[turn % 3], 1000 + turn)
+                    served.append(time.monotonic())
+                except Failed as trouble:
+                    troubles.append(str(trouble))
+                    return
+
+    def looks() -> None:
+        while not ended.is_set():
+            if register.till.status().status == 200:
+                answered.append(time.monotonic())
+            ended.wait(_LOOK_S)
+
+    threads = [threading.Thread(target=each, daemon=True) for each in (customers, looks)]
+    for thread in threads:
+        thread.start()
+    begun = time.monotonic()
+    ran = register.hand.run(command, DPKG_S)
+    took = time.monotonic() - begun
+    register.wait_ready()
+    register.devices_ok("gun", "pos", "com")
+    ended.set()
+    for thread in threads:
+        thread.join(200)
+    if ran.rc:
+        raise Failed(f"{command} answered {ran.rc}: {ran.err or ran.out}")
+    if troubles:
+        raise Failed(troubles[0])
+    gaps = [later - sooner for sooner, later in pairwise(answered)]
+    return {"took_s": round(took, 1), "longest_silence_s": round(max(gaps, default=0.0), 1), "served_meanwhile": len(served)}
+
+
+def repacked(package: Path, target: Path, version: str) -> Path:
+    """The same package, calling itself a later version."""
+    tree = target / "repacked"
+    subprocess.run(["dpkg-deb", "-R", str(package), str(tree)], check=True)
+    own = re.split("_", package.name)[1]
+    for name in ("control", "preinst"):
+        path = tree / "DEBIAN" / name
+        text = path.read_text("utf-8")
+        path.write_text(text.replace(f"Version: {own}\n", f"Version: {version}\n").replace(f"NEW='{own}'", f"NEW='{version}'"), "utf-8")
+    made = target / package.name.replace(f"_{own}_", f"_{version}_")
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", str(tree), str(made)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["rm", "-r", str(tree)], check=True)
+    return made
