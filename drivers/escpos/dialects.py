@@ -24,6 +24,8 @@ class Dialect:
     answers: Literal["epson", "seiko"] = "epson"
     native_codes: bool = True  # draws JAN, NW-7, Code 128 and QR itself, dot for dot as asked
     kanji_size: bool = False  # needs FS ! beside GS ! to enlarge Kanji
+    motion_units: bool = True  # knows GS P, so that distances can be said in dots
+    own_characters: bool = False  # can be taught characters (FS 2); by the settings only
     asks: bool = True  # answers at all; False: write-only, nothing is ever asked
     wide: Paper = Paper(576, 203)  # noqa: RUF009 (frozen)
     narrow: Paper = Paper(384, 203)  # noqa: RUF009
@@ -43,10 +45,10 @@ DIALECTS = {
         Dialect("star", "Star TSP, mC-Print in ESC/POS mode", "Star ESC/POS mode specifications", kanji_size=True),
         Dialect("bixolon", "Bixolon SRP (Kanji option)", "Bixolon SRP-350 and SRP-S300 command manuals", kanji_size=True),
         Dialect("clone-jp", "compatible 80 mm printers with a Japanese font", "Rongta 80 mm series command set; HPRT TP80K manual",
-                kanji_size=True, native_codes=False),
+                kanji_size=True, native_codes=False, motion_units=False),
         Dialect("clone", "compatible 80 mm printers with a Chinese or no Kanji font", "Xprinter XP-80, HPRT TP80K, POS80B manuals",
-                kanji="none", rom="ascii", native_codes=False),
+                kanji="none", rom="ascii", native_codes=False, motion_units=False),
         Dialect("clone58", "small 58 mm printers that answer nothing", "ZJ-5870, POS-5890 manuals", kanji="none", rom="ascii",
-                native_codes=False, asks=False, wide=Paper(384, 203)),
+                native_codes=False, motion_units=False, asks=False, wide=Paper(384, 203)),
     )
 }  # fmt: skip

@@ -1,8 +1,9 @@
 """Owns the bytes of a slip for one dialect: segments between which the printer may be asked, each ended by a checkpoint.
 
-Native Shift_JIS wherever the printer has the characters; a line that has others is drawn whole (`drivers.escpos.raster`), in the same cells
-and at the same pitch. Set-up bytes: the recipe of receiptline 3 (ESC @, FS C 1, ESC R 8, ESC t 1, FS .), which Japanese models of all
-makers accept. In Shift_JIS mode FS & is never sent (it selects JIS); in JIS mode it brackets every run of Kanji.
+Native Shift_JIS wherever the printer has the characters. A line that has others is drawn whole (`drivers.escpos.raster`), in the same cells
+and at the same pitch; or the printer is taught them (`drivers.escpos.own_characters`), where the settings say that it can be.
+Set-up bytes: the recipe of receiptline 3 (ESC @, FS C 1, ESC R 8, ESC t 1, FS .), which Japanese models of all makers accept, and GS P. In
+Shift_JIS mode FS & is never sent (it selects JIS); in JIS mode it brackets every run of Kanji.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from drivers.escpos import barcodes, guard
 from drivers.escpos.charset import clean, native
 from drivers.escpos.dialects import Dialect
 from drivers.escpos.layout import Blank, Item, QRCode, Row, lay_out
-from drivers.escpos.paper import Paper, Unprintable
+from drivers.escpos.own_characters import OwnCharacters
+from drivers.escpos.paper import PITCH, Paper, Unprintable
 from drivers.escpos.raster import Picture, bars_picture, commands, modules_picture, text_picture
 from posagent.slips import Checkpoint, Cut, Image, Part, Slip
 
@@ -52,17 +54,23 @@ class Encoded:
         return b"".join(segment.body for segment in self.segments)
 
 
-def set_up(dialect: Dialect) -> bytes:
+def set_up(dialect: Dialect, paper: Paper) -> bytes:
     """Brings every mode that we use to a known state, without ESC @ (which would also clear what proves that power was not lost)."""
     kanji = {"sjis": b"\x1cC\x01", "jis": b"\x1cC\x00", "none": b""}[dialect.kanji]
     modes = b"\x1bR\x08\x1bt\x01\x1c." + (b"\x1cS\x00\x00" if kanji else b"") + b"\x1b \x00"
-    return kanji + modes + b"\x1b2\x1ba\x00\x1d!\x00\x1bE\x00\x1dB\x00"
+    units = bytes([0x1D, 0x50, paper.dpi, paper.dpi]) if dialect.motion_units else b""  # GS P: a unit is a dot, across and down
+    return kanji + modes + units + _spacing(dialect) + b"\x1ba\x00\x1d!\x00\x1bE\x00\x1dB\x00"
+
+
+def _spacing(dialect: Dialect) -> bytes:
+    """ESC 3 where the unit is known; ESC 2, a sixth of an inch or 30 dots, where it may be a dot or half a dot."""
+    return bytes([0x1B, 0x33, PITCH]) if dialect.motion_units else b"\x1b2"
 
 
 def encode(slip: Slip, dialect: Dialect, paper: Paper) -> Encoded:
     """The slip's bytes. Raises Unprintable, and nothing else, for a slip that cannot come out right on this printer."""
     laid = lay_out(slip, paper)
-    writer = _Writer(dialect, paper, set_up(dialect))
+    writer = _Writer(dialect, paper, set_up(dialect, paper))
     for item in laid.items:
         writer.add(item)
     writer.end()
@@ -73,7 +81,7 @@ def encode(slip: Slip, dialect: Dialect, paper: Paper) -> Encoded:
 
 def void_strip(dialect: Dialect, paper: Paper) -> bytes:
     """What voids and cuts off the paper of an interrupted attempt."""
-    writer = _Writer(dialect, paper, b"\n" + set_up(dialect))  # the line feed ends a line that may have been left half full
+    writer = _Writer(dialect, paper, b"\n" + set_up(dialect, paper))  # the line feed ends a line that may have been left half full
     words = clean(VOID_WORDS)
     writer.add(Row(words[: paper.columns // 2 * 2], bold=True) if paper.columns < 36 else Row(words, bold=True))
     writer.add(Cut())
@@ -92,7 +100,8 @@ class _Writer:
         self._stride = (paper.width_dots + 7) // 8
         self._body = bytearray(first)
         self._rows = 0
-        self._tight = False  # ESC 3 24 instead of ESC 2
+        self._tight = False  # ESC 3 24 instead of the usual spacing
+        self._own = OwnCharacters(dialect.rom) if dialect.own_characters and dialect.kanji == "sjis" else None
 
     def add(self, item: Item) -> None:
         """Appends one item of the layout."""
@@ -108,7 +117,7 @@ class _Writer:
             case Blank(lines):
                 self._spacing(tight=False)
                 self._body += b"\n" * lines
-                self._rows += self._paper.pitch * lines
+                self._rows += PITCH * lines
             case Cut():
                 self._spacing(tight=False)
                 self._body += CUT
@@ -136,14 +145,17 @@ class _Writer:
     def _spacing(self, *, tight: bool) -> None:
         """A line's feed is never less than its characters' height, so 24 units join lines whether a unit is a dot or half a dot."""
         if tight != self._tight:
-            self._body += b"\x1b3\x18" if tight else b"\x1b2"
+            self._body += b"\x1b3\x18" if tight else _spacing(self._dialect)
             self._tight = tight
 
     def _row(self, row: Row) -> None:
         text = row.text if row.invert else row.text.rstrip(" ")
         coded = native(text, self._dialect.rom) if self._dialect.kanji != "none" or text.isascii() else native(text, "ascii")
-        pitch = 24 * row.tall if row.joined else max(self._paper.pitch, 24 * row.tall)
+        pitch = 24 * row.tall if row.joined else max(PITCH, 24 * row.tall)
         self._rows += pitch
+        if coded is None and self._own is not None and (taught := self._own.line(text)) is not None:
+            lessons, coded = taught
+            self._body += lessons
         if coded is None:
             self._drawn(row, text, pitch)
             return

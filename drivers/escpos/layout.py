@@ -132,6 +132,8 @@ def _paragraph(text: str, align: Align, room: int) -> list[str]:
         first, *rest = _paragraph(text[len(mark) :], align, room - width(mark))
         return [mark + first, *(" " * width(mark) + part for part in rest)]
     lines = wrap(text, room)
+    if text.isascii() and " " not in text:  # an address
+        return lines
     narrowest = room // 2 if align == "center" else room - _WIDOW
     for narrower in range(room - 1, narrowest, -1):
         if align != "center" and width(lines[-1]) > _WIDOW:

@@ -21,6 +21,7 @@ NOT_FIRST = frozenset(
 NOT_LAST = frozenset("（［｛〔〈《「『【‘“￥＄№([{｢¥$#")
 """Characters that may not stand at the end of a line."""
 
+_SEAMS = frozenset("/?&=")
 _UNITS = frozenset("円個枚点回本杯人名様月日年時分秒階割倍件品袋箱P%％℃")
 
 
@@ -56,9 +57,9 @@ def _cut(text: str, fits: int, cells: int) -> int:
     free = next((cut for cut in range(fits, 0, -1) if _free(text, cut)), 0)
     if free and not _leaves_a_stump(text, free, fits, cells):
         return free
-    decent = next((cut for cut in range(fits, 0, -1) if _decent(text, cut)), 0)
-    if decent:
-        return decent
+    decent = [cut for cut in range(fits, 0, -1) if _decent(text, cut)]
+    if decent:  # an address that has to be broken is broken behind a stroke, if that leaves a fair part of it on this line
+        return next((cut for cut in decent if cut > fits // 3 and text[cut - 1] in _SEAMS and text[cut] not in _SEAMS), decent[0])
     cut = fits
     while cut > 1 and CELLS[text[cut]] == 0:
         cut -= 1

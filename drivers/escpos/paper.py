@@ -11,7 +11,7 @@ class Unprintable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """The printable area. Font A is 12 by 24 dots, Kanji 24 by 24; a line is a sixth of an inch (ESC 2)."""
+    """The printable area. Font A is 12 by 24 dots, Kanji 24 by 24."""
 
     width_dots: int
     dpi: int = 203
@@ -21,11 +21,10 @@ class Paper:
         """Cells of font A in a line: 48 on 576 dots, 42 on 512, 32 on 384."""
         return self.width_dots // 12
 
-    @property
-    def pitch(self) -> int:
-        """Dot rows from one line of text to the next."""
-        return max(round(self.dpi / 6), 24)
 
+PITCH = 30
+"""Dot rows from one line of text to the next: 30/203 inch is what Japanese models do by themselves (TM-T90, TM-L90); at 180 dpi they are a
+sixth of an inch."""
 
 PAPERS = {
     "80mm-203": Paper(576, 203),

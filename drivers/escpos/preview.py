@@ -10,7 +10,7 @@ from drivers.escpos.barcodes import Fitted
 from drivers.escpos.dialects import Dialect
 from drivers.escpos.encoder import BAR_ROWS, encode
 from drivers.escpos.layout import Blank, Item, QRCode, Row, lay_out
-from drivers.escpos.paper import Paper
+from drivers.escpos.paper import PITCH, Paper
 from drivers.escpos.qr_matrix import matrix
 from drivers.escpos.raster import Picture, bars_picture, modules_picture, text_picture
 from posagent.ports import Preview
@@ -54,7 +54,7 @@ def _picture(item: Item, paper: Paper, stride: int) -> Picture:
             drawn, _ = text_picture(
                 item.text, stride, indent=12 * item.indent, bold=item.bold, invert=item.invert, wide=item.wide, tall=item.tall
             )
-            gap = 0 if item.joined else max(paper.pitch - drawn.height, 0)
+            gap = 0 if item.joined else max(PITCH - drawn.height, 0)
             return Picture(stride, drawn.height + gap, drawn.bits + bytes(stride * gap))
         case Fitted():
             return bars_picture(item.bars, BAR_ROWS, stride)
@@ -69,7 +69,7 @@ def _picture(item: Item, paper: Paper, stride: int) -> Picture:
             rows = (bytes(left) + bits[n : n + width] for n in range(0, len(bits), width))
             return Picture(stride, item.height, b"".join(row[:stride].ljust(stride, b"\0") for row in rows))
         case Blank(lines):
-            return Picture(stride, paper.pitch * lines, bytes(stride * paper.pitch * lines))
+            return Picture(stride, PITCH * lines, bytes(stride * PITCH * lines))
         case Checkpoint() | Cut():
             return Picture(stride, 0, b"")
         case _:

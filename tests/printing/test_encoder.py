@@ -155,6 +155,11 @@ def test_numbers_units_and_words_stay_whole():
     assert wrap("abc " + "x" * 50, 20)[0] == "abc " + "x" * 16
 
 
+def test_an_address_that_is_too_long_is_broken_behind_a_stroke():
+    assert wrap("https://minato.example.jp/c/8KQ4-77ZP", 32) == ["https://minato.example.jp/c/", "8KQ4-77ZP"]
+    assert wrap("https://" + "a" * 40, 20) == ["https://", "a" * 20, "a" * 20]
+
+
 @pytest.mark.parametrize("paper", ALL_PAPERS, ids=list(PAPERS))
 @pytest.mark.parametrize("lang", ["ja", "en"])
 def test_no_row_of_any_slip_is_wider_than_the_paper_and_the_amount_column_ends_at_its_edge(lang, paper):
