@@ -20,6 +20,7 @@ from posagent.screen.callers import caller_of, role_of
 from posagent.screen.calls import Calls, RecentAnswers
 from posagent.screen.counter_routes import CounterRoutes
 from posagent.screen.events import Streams
+from posagent.screen.manager_routes import ManagerRoutes
 from posagent.screen.problems import MEDIA_TYPE, Problem, body
 from posagent.screen.schemas import DEVICE_TEST, PRINT_ANSWER, REPORT, SALE, SCAN, TEST_MODE, VOID, Schema, read
 from posagent.screen.shown import shown_room, shown_status, without_members
@@ -31,7 +32,7 @@ _MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-_PAGES = {"/": "index.html", "/tech": "tech.html", "/customer": "customer.html"}
+_PAGES = {"/": "index.html", "/tech": "tech.html", "/customer": "customer.html", "/manager": "manager.html"}
 
 
 class Api:
@@ -52,8 +53,8 @@ class Api:
             Route("/v1/scans", self._scan, methods=["POST"]),
             Route("/v1/voids", self._void, methods=["POST"]),
             Route("/v1/reports", self._report, methods=["POST"]),
-            Route("/v1/print/{job}/answer", self._print_answer, methods=["POST"]),
             *CounterRoutes(backend, calls, recent).routes,
+            Route("/v1/print/{job}/answer", self._print_answer, methods=["POST"]),
             Route("/v1/slips/{job}.png", self._slip),
             # The technician's: the policy knows them by path (posagent.screen.rules.scopes_of) and asks for the scope "tech".
             Route("/v1/devices", self._devices),
@@ -61,6 +62,7 @@ class Api:
             Route("/v1/devices/{device}/test", self._device_test, methods=["POST"]),
             Route("/v1/test-mode", self._test_mode, methods=["POST"]),
             *AccessRoutes(access or Access(), calls, recent).routes,
+            *ManagerRoutes(backend, calls, recent).routes,
         ]
         self.app = Starlette(routes=routes, exception_handlers={Problem: _problem, HTTPException: _plain_refusal})
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from posagent.screen.access_schemas import ACCESS
 from posagent.screen.counter_schemas import COUNTER, OPEN_CHECKOUT
+from posagent.screen.manager_schemas import MANAGER
 from posagent.screen.problems import MEDIA_TYPE
 from posagent.screen.schemas import DEVICE_TEST, PRINT_ANSWER, REPORT, SALE, SCAN, TEST_MODE, VOID, Schema
 
@@ -240,10 +241,10 @@ _AFTER = {
     "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
 }
 _DEVICE = {"name": "device", "in": "path", "required": True, "schema": {"type": "string", "maxLength": 80}}
-_JOB = {"name": "job", "in": "path", "required": True, "schema": {"type": "string", "maxLength": 80}}
 _SEQ = {"name": "seq", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 1}}
 _REDEMPTION = {"name": "redemption", "in": "path", "required": True, "schema": {"type": "string", "maxLength": 40}}
 _ASKED = ("400", "401", "409", "415", "422")
+_JOB = {"name": "job", "in": "path", "required": True, "schema": {"type": "string", "maxLength": 80}}
 
 
 def document() -> dict[str, Any]:
@@ -262,8 +263,9 @@ def document() -> dict[str, Any]:
             "schemas": {
                 "Sale": SALE, "Scan": SCAN, "Void": VOID, "PrintAnswer": PRINT_ANSWER, "Report": REPORT,
                 **ACCESS,
-                "DeviceTest": DEVICE_TEST, "TestMode": TEST_MODE, "Room": ROOM, "Preview": PREVIEW,
                 **COUNTER,
+                **MANAGER,
+                "DeviceTest": DEVICE_TEST, "TestMode": TEST_MODE, "Room": ROOM, "Preview": PREVIEW,
                 "Answer": ANSWER, "ReportAnswer": REPORT_ANSWER, "Status": STATUS, "Ready": READY, "Problem": PROBLEM,
             },
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
@@ -276,15 +278,16 @@ def document() -> dict[str, Any]:
             "/v1/scans": {"post": _change("postScan", "A member code that was read elsewhere or typed", "Scan")},
             "/v1/voids": {"post": _change("void", "Takes a sale's grant back", "Void", (_UNLOCK_HEADER,), ("403", "404"))},
             "/v1/reports": {"post": _change("report", "点検 (x) or 精算 (z) of a date", "Report", (_UNLOCK_HEADER,), answer="ReportAnswer")},
-            "/v1/print/{job}/answer": {"post": _change("answerPrint", "'Did it come out?', answered", "PrintAnswer", (_JOB,), ("404",))},
-            "/v1/slips/{job}.png": {"get": _picture()},
             "/v1/coupons/check": {
                 "post": _operation("checkCoupon", "What a coupon would do; holds nothing", "CouponChecked", body="CouponCheck", refusals=_ASKED)
             },
             "/v1/redemptions": {"post": _change("redeem", "Keeps coupon, points or value for the sale", "Redemption", answer="Redeemed")},
+            "/v1/charges": {"post": _change("charge", "Pays value in for the member who waits", "Charge", answer="Charged")},
             "/v1/redemptions/{redemption}/release": {
                 "post": _change("release", "Takes it off the open sale", "Release", (_REDEMPTION,), ("404",), "Redeemed")
             },
+            "/v1/print/{job}/answer": {"post": _change("answerPrint", "'Did it come out?', answered", "PrintAnswer", (_JOB,), ("404",))},
+            "/v1/slips/{job}.png": {"get": _picture()},
             "/v1/devices": {"get": _operation("devices", "Every device with all that a technician asks of it", "Room")},
             "/v1/devices/{device}/preview": {
                 "get": {
@@ -299,6 +302,8 @@ def document() -> dict[str, Any]:
             "/v1/pairings": {"post": _change("openPairing", "A pairing code (admin, Unix socket)", "Pairing", answer="PairingOpened")},
             "/v1/tokens": {"get": _operation("tokens", "Every token (admin, Unix socket)", "Tokens", refusals=("401",))},
             "/v1/tokens/revoke": {"post": _change("revokeToken", "Takes tokens back (admin, Unix socket)", "Revocation", answer="Revoked")},
+            "/v1/unsettled": {"get": _operation("unsettled", "What head office has not taken", "Unsettled", refusals=("401",))},
+            "/v1/unsettled/{seq}": {"post": _change("decide", "Sends it again, or gives it up", "Decision", (_SEQ, _UNLOCK_HEADER))},
             "/livez": {"get": _operation("alive", "The server answers")},
             "/readyz": {"get": _operation("ready", "The journal can be written and the settings are good", "Ready", also_ready=True)},
         },

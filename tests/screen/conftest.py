@@ -85,6 +85,27 @@ class Bench:
         return Answer("done", {"on": on})
 
 
+class Desk:
+    """The manager's side: what head office has not taken."""
+
+    def __init__(self, act: Callable[..., None]) -> None:
+        self.state: Json = {"pending": 0, "oldest": None, "link": "online", "blocked": "", "events": [], "more": False}
+        self._act = act
+
+    # posagent.screen.manager.ManagerBackend
+
+    def unsettled(self) -> Json:
+        self._act("unsettled")
+        return self.state
+
+    def decide(self, seq: int, what: str, reason: str, operator: str, role: str) -> Answer:
+        self._act("decide", seq, what, reason, operator, role)
+        if role != "manager":
+            raise Refused("this needs a manager", code="E613")
+        self.state = {**self.state, "events": [event for event in self.state["events"] if event["seq"] != seq]}
+        return Answer("done", {"seq": seq, "said": "done"})
+
+
 class Counter:
     """A backend that keeps its journal in a list. ``trouble`` is raised by every call that acts; ``gate`` blocks them while it is clear."""
 
@@ -115,7 +136,9 @@ class Counter:
         self.calls: list[tuple[Any, ...]] = []
         self.reads = 0
         self.slip: bytes | None = None
+        self.report_answer: Any = {"result": "checked"}
         self.technician = Bench(self._act)
+        self.manager = Desk(self._act)
         self.on_unwatch: Callable[[], None] = lambda: None
         self._answers: dict[str, tuple[Json, Answer]] = {}
         self._wakers: set[Callable[[], None]] = set()
@@ -215,6 +238,12 @@ class Counter:
         self.record({"kind": "voided", "member": grant["member"], "points": -grant["points"], "sale_id": sale_id, "amount": grant["amount"],
                      "balance": {"value": 1191, "as_of": AT}, "reason": reason})  # fmt: skip
         return Answer("done", {"sale_id": sale_id})
+
+    def report(self, kind: str, business_date: str | None, operator: str, role: str, idempotency_key: str) -> Answer:
+        self._act("report", kind, business_date, operator, role)
+        if isinstance(self.report_answer, Exception):
+            raise self.report_answer
+        return Answer("done", self.report_answer)
 
     def answer_print(self, job: str, came_out: bool, operator: str) -> Answer:
         self._act("answer", job, came_out, operator)

@@ -6,13 +6,18 @@ const KEPT = "posagent.pending";
 
 export const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
+// A release by PIN: minutes in which this page may do what only a manager may. Kept in memory alone.
+let release = { token: "", until: 0 };
+export const released = () => Date.now() < release.until;
+export const keepRelease = ({ unlock, expires_s: seconds }) => (release = { token: unlock, until: Date.now() + (seconds - 5) * 1000 });
+
 // {ok, answer} or {ok: false, problem}; problem is null when there was no answer at all.
 export async function post(path, body, { key = newKey(), onWaiting = () => {} } = {}) {
   for (const wait of [...WAITS_MS, null]) {
     try {
       const response = await fetch(path, {
         method: "POST",
-        headers: { "Content-Type": "application/json", "Idempotency-Key": key },
+        headers: { "Content-Type": "application/json", "Idempotency-Key": key, ...(released() ? { "Posagent-Unlock": release.token } : {}) },
         body: JSON.stringify(body),
         signal: AbortSignal.timeout(ANSWER_MS),
       });

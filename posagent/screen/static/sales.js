@@ -1,6 +1,7 @@
 // Owns the list of the shift's sales and the dialog of one sale: why so many points, and taking them back.
 
-import { newKey, post } from "./ask.js";
+import { newKey } from "./ask.js";
+import { asManager } from "./pin.js";
 import { byId, el } from "./stage.js";
 import { clock, current, number, signed, t, yen } from "./words.js";
 
@@ -17,6 +18,7 @@ export function take(event) {
 }
 
 export const clear = () => sales.clear();
+export const all = () => [...sales.values()];
 
 // The agent says where the shift began; where it does not, the day of the newest sale is the shift.
 export function show(shiftKnown) {
@@ -107,7 +109,7 @@ export async function voidNow() {
   note.textContent = t("sending");
   const operator = byId("operator").value.trim();
   const asked = { sale_id: shown, reason, ...(operator ? { operator } : {}) };
-  const result = await post("/v1/voids", asked, { key: `${key}-${reason}`, onWaiting: () => (note.textContent = t("resending")) });
+  const result = await asManager("/v1/voids", asked, { key: `${key}-${reason}`, onWaiting: () => (note.textContent = t("resending")) });
   byId("sale-void").disabled = false;
   if (result.ok) byId("sale").close();
   else {

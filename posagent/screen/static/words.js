@@ -24,6 +24,7 @@ const WORDS = {
     ready: "正常", held: "確認してください", gone: "つながっていません", opening: "準備中", unknown: "状態不明",
     synced: "送信済み", pending: (n, age) => `未送信 ${n} 件${age ? `・最も古いもの ${age}` : ""}`, link_offline: "接続なし", link_unknown: "確認中",
     stale: (age) => `${age}から応答なし`, second: "秒前", minute: "分前", hour: "時間前", day: "日前", todo: "対処", code: "番号", tech: "機器の点検",
+    pin_title: "店長の確認", pin_operator: "担当者コード", pin: "暗証番号", manager: "店長の画面",
   },
   en: {
     ok: "OK", offline: "Offline", action: "Needs attention", lost: "Reconnecting", starting: "Connecting",
@@ -48,6 +49,7 @@ const WORDS = {
     ready: "OK", held: "needs a look", gone: "not connected", opening: "starting", unknown: "no status",
     synced: "all sent", pending: (n, age) => `${n} to send${age ? `, oldest ${age}` : ""}`, link_offline: "no connection", link_unknown: "checking",
     stale: (age) => `silent since ${age}`, second: " s ago", minute: " min ago", hour: " h ago", day: " days ago", todo: "What to do", code: "Code", tech: "Devices",
+    pin_title: "A manager is needed", pin_operator: "Staff code", pin: "PIN", manager: "Manager",
   },
 };
 
