@@ -19,6 +19,7 @@ from datetime import datetime
 from typing import Any, Literal, assert_never
 
 from posagent import checkout as co
+from posagent import counter_charge as cc
 from posagent import counter_redeem as cr
 from posagent import events as ev
 from posagent.checkout import Basket, Card, Live, Now, Rules, sale_id_of
@@ -27,6 +28,8 @@ from posagent.counter_parts import (
     AttachCard,
     Authorised,
     CancelSlips,
+    ChargeAsked,
+    ChargeValue,
     Cleared,
     CodeSeen,
     Commit,
@@ -42,12 +45,15 @@ from posagent.counter_parts import (
     ReleaseAsked,
     SaleArrived,
     Scanned,
+    Settle,
     Show,
     State,
+    Step,
     Tell,
     Ticked,
     UseRedemptions,
     VoidAsked,
+    VoidCharge,
     VoidGrant,
     reply_to,
 )
@@ -60,8 +66,6 @@ from posagent.redeeming import Redemption, fields_of, redemption_of
 _UNSTORED = {"full": "E506", "failed": "E500", "refused": "E622"}
 REMEMBERED_SALES = 2000
 """Live grants kept in memory for voids and double scans; older sales are answered from the journal's keys."""
-
-Step = tuple[State, tuple[Effect, ...]]
 
 
 # ---------------------------------------------------------------- the machine
@@ -82,6 +86,8 @@ def step(state: State, input_: Input, rules: Rules) -> Step:
             new, effects = _void_asked(state, input_, rules)
         case RedeemAsked():
             new, effects = cr.redeem_asked(state, input_, rules)
+        case ChargeAsked():
+            new, effects = cc.charge_asked(state, input_, rules)
         case ReleaseAsked():
             new, effects = cr.release_asked(state, input_, rules)
         case Authorised():
@@ -241,6 +247,8 @@ def _without_excess_coupons(now: Now, result: Quote, issued: int, program: Progr
 
 
 def _void_asked(state: State, asked: VoidAsked, rules: Rules) -> Step:
+    if charge := state.charges.get(asked.sale_id):
+        return cc.void_asked(state, asked, charge, rules)
     live = state.live.get(asked.sale_id)
     if live is None:
         return state, (Tell("E608", {"sale_id": asked.sale_id}), *reply_to(asked.reply, "refused", {"code": "E608"}))
@@ -254,7 +262,9 @@ def _answered(state: State, answer: Answered, rules: Rules) -> Step:
     now, intent = answer.now, answer.intent
     if code := _UNSTORED.get(answer.result):
         asked = None if isinstance(intent, (AttachCard, NoteCode)) else intent.reply
-        freed = cr.freed((intent.redemption,)) if isinstance(intent, KeepRedemption) else ()
+        freed: tuple[Effect, ...] = cr.freed((intent.redemption,)) if isinstance(intent, KeepRedemption) else ()
+        if isinstance(intent, ChargeValue):
+            freed = (Settle(intent.hold, "release"),)
         return replace(state, bounce=("", 0)), (Tell(code), *freed, *reply_to(asked, "unavailable", {"code": code}))
     match intent:
         case NoteCode():
@@ -271,6 +281,10 @@ def _answered(state: State, answer: Answered, rules: Rules) -> Step:
             return cr.now_kept(state, answer, intent, rules)
         case LetGo():
             return cr.now_released(state, answer, intent, rules)
+        case ChargeValue():
+            return cc.charged_now(state, answer, intent, rules)
+        case VoidCharge():
+            return cc.voided_now(state, intent)
         case UseRedemptions():
             return _used(state, answer, intent, rules)
         case VoidGrant(live, reply):
@@ -448,6 +462,10 @@ def resume(stored: Iterable[tuple[str, str, Mapping[str, Any]]], now: Now, rules
             )
         elif type_ == ev.SALE_VOIDED and data["sale_id"] in state.live:
             state = _without(state, state.live[data["sale_id"]], ms)
+        elif type_ == ev.VALUE_CHARGED:
+            state = cc.with_charge(state, cc.charged_of(data, event_id))
+        elif type_ == ev.VALUE_VOIDED:
+            state = cc.without_charge(state, data["sale_id"])
         elif type_ == ev.HOLD_PLACED:
             one = redemption_of(data["trace"]["redemption"], ms)
             state = replace(state, redemptions=(*state.redemptions, one), basket_ms=ms, card_ms=ms)

@@ -13,7 +13,7 @@ from typing import Any, cast
 from posagent.agent import Agent, Ask
 from posagent.authorise import ASK_S, Looked
 from posagent.checkout import Now
-from posagent.counter_parts import Input, RedeemAsked, ReleaseAsked, Reply
+from posagent.counter_parts import ChargeAsked, Input, RedeemAsked, ReleaseAsked, Reply
 from posagent.counter_redeem import code_of, reckoned, refusal_code
 from posagent.errors import PosagentError, Refused
 from posagent.handout import code_hash
@@ -74,6 +74,12 @@ class CounterDesk:
     def release(self, redemption: str) -> Answer:
         """See `CounterBackend.release`."""
         return replied(self._ask(lambda now, reply: ReleaseAsked(now, redemption, reply)))
+
+    def charge(self, amount: int, tender: str, operator: str, idempotency_key: str) -> Answer:
+        """See `CounterBackend.charge`."""
+        place = self._agent.rules
+        hold, who = hold_id(place.place.register, idempotency_key), operator or place.operator
+        return replied(self._ask(lambda now, reply: ChargeAsked(now, hold, amount, tender, who, reply)))
 
     # ------------------------------------------------------------
 

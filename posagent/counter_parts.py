@@ -47,7 +47,7 @@ class Asking:
     """What waits for head office's word."""
 
     since_ms: int
-    asked: RedeemAsked
+    asked: RedeemAsked | ChargeAsked
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,18 @@ class RedeemAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class ChargeAsked:
+    """The member who waits pays value in. ``id``: the hold's, a UUID; ``tender``: how it is paid."""
+
+    now: Now
+    id: str
+    amount: int
+    tender: str
+    operator: str
+    reply: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseAsked:
     """A redemption is taken off the open sale."""
 
@@ -157,7 +169,7 @@ class Answered:
     jobs: tuple[int, ...] = ()
 
 
-Input = Scanned | CodeSeen | SaleArrived | VoidAsked | RedeemAsked | ReleaseAsked | Authorised | Cleared | Ticked | Answered
+Input = Scanned | CodeSeen | SaleArrived | VoidAsked | RedeemAsked | ReleaseAsked | ChargeAsked | Authorised | Cleared | Ticked | Answered
 
 
 # ---------------------------------------------------------------- effects
@@ -234,11 +246,28 @@ class UseRedemptions:
 
 
 @dataclass(frozen=True, slots=True)
+class ChargeValue:
+    """Intent: value is paid in."""
+
+    hold: str
+    slips: int
+    reply: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class VoidCharge:
+    """Intent: a mistaken charge is taken back."""
+
+    charge: Charged
+    reply: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class NoteCode:
     """Intent: a code without a checkout goes on record."""
 
 
-Intent = AttachCard | OpenSale | GrantPoints | VoidGrant | KeepRedemption | LetGo | UseRedemptions | NoteCode
+Intent = AttachCard | OpenSale | GrantPoints | VoidGrant | KeepRedemption | LetGo | UseRedemptions | ChargeValue | VoidCharge | NoteCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,8 +324,9 @@ class Settle:
 
 
 Status = Literal[
-    "granted", "already", "waiting_for_member", "waiting_for_payment", "voided", "redeemed", "released", "conflict", "refused", "unavailable"
-]
+    "granted", "already", "waiting_for_member", "waiting_for_payment", "voided", "redeemed", "released", "charged", "refunded", "adjusted",
+    "conflict", "refused", "unavailable",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +339,15 @@ class Reply:
 
 
 Effect = Commit | Tell | Show | CancelSlips | Authorise | Settle | Reply
+
+
+Step = tuple[State, tuple[Effect, ...]]
+
+
+def refusing(state: State, reply: int | None, code: str, fields: Mapping[str, Any] | None = None) -> Step:
+    """A step that does nothing but say why: to the cashier, and to who asked."""
+    values = dict(fields or {})
+    return state, (Tell(code, values), *reply_to(reply, "refused", {"code": code, **values}))
 
 
 def reply_to(reply: int | None, status: Status, fields: Mapping[str, Any]) -> tuple[Reply, ...]:

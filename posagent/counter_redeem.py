@@ -12,16 +12,17 @@ the discount does not stand; head office is told afterwards, and frees what it n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from posagent.checkout import Basket, Card, Now, Rules, sale_id_of
+from posagent.counter_charge import charge_authorised
 from posagent.counter_parts import (
     Answered,
     Asking,
     Authorise,
     Authorised,
+    ChargeAsked,
     Commit,
     Effect,
     KeepRedemption,
@@ -30,8 +31,10 @@ from posagent.counter_parts import (
     ReleaseAsked,
     Settle,
     State,
+    Step,
     Tell,
     UseRedemptions,
+    refusing,
     reply_to,
 )
 from posagent.events import Draft
@@ -41,8 +44,6 @@ from posagent.loyalty.reductions import redeem_limit
 from posagent.loyalty.rules import Program
 from posagent.redeeming import Reckoning, Redemption, Share, fields_of, points_account, reckon, taken
 from posagent.redemption_events import hold_placed, hold_released, used
-
-Step = tuple[State, tuple[Effect, ...]]
 
 TTL_S = 900
 """What head office is asked to keep a hold for: the longest that it grants. An uncommitted hold frees itself then."""
@@ -96,17 +97,17 @@ def redeem_asked(state: State, asked: RedeemAsked, rules: Rules) -> Step:
     """Head office is asked, or this register answers for its own coupon, or nobody can."""
     basket, program = state.basket, rules.program
     if program is None:
-        return _refused(state, asked.reply, "E600")
+        return refusing(state, asked.reply, "E600")
     if basket is None or basket.paid:
-        return _refused(state, asked.reply, "E640" if basket is None else "E641", {"label": asked.found.label if asked.found else ""})
+        return refusing(state, asked.reply, "E640" if basket is None else "E641", {"label": asked.found.label if asked.found else ""})
     if again := next((one for one in state.redemptions if one.id == asked.id), None):  # the answer was lost
         return state, reply_to(asked.reply, "redeemed", _told(asked.now, state, basket, again, program, rules))
     if asked.id in state.asking:
-        return _refused(state, asked.reply, "E656")
+        return refusing(state, asked.reply, "E656")
     if code := _cannot(state, asked):
-        return _refused(state, asked.reply, code)
+        return refusing(state, asked.reply, code)
     if asked.kind != "coupon" and (limit := _most(asked, state, basket, program, rules)) != asked.amount:
-        return _refused(state, asked.reply, "E652", {"limit": limit})
+        return refusing(state, asked.reply, "E652", {"limit": limit})
     if not rules.head_office or asked.now.offline:
         return _on_own_authority(state, asked, "E642" if rules.head_office else "E643", rules)
     member = state.card.member.token if state.card else None
@@ -116,7 +117,7 @@ def redeem_asked(state: State, asked: RedeemAsked, rules: Rules) -> Step:
 
 def _cannot(state: State, asked: RedeemAsked) -> str:
     """Why it need not even be asked."""
-    pending = [one.asked for one in state.asking.values()]
+    pending = [one.asked for one in state.asking.values() if isinstance(one.asked, RedeemAsked)]
     if asked.kind == "coupon":
         same = [one.code_hash for one in state.redemptions] + [one.code_hash for one in pending]
         return "E649" if asked.code_hash in same else ""
@@ -143,20 +144,20 @@ def _on_own_authority(state: State, asked: RedeemAsked, otherwise: str, rules: R
     """This register answers for a coupon that it issued itself, within its limits; for nothing else."""
     program, basket = rules.program, state.basket
     if asked.kind != "coupon":
-        return _refused(state, asked.reply, "E650")
+        return refusing(state, asked.reply, "E650")
     if asked.found is None or program is None or basket is None:
-        return _refused(state, asked.reply, otherwise)
+        return refusing(state, asked.reply, otherwise)
     one = Redemption(asked.id, "coupon", "register", basket.key, member=asked.found.coupon.member, found=asked.found, kept_ms=asked.now.ms)
     share, code = _worth(asked.now, state, basket, one, program, rules)
     if share is None:
-        return _refused(state, asked.reply, code)
+        return refusing(state, asked.reply, code)
     own = [kept for kept in kept_for(state, basket) if kept.authority == "register"]
     before = _own_worth(asked.now, state, basket, own, program, rules)
     today = state.own_coupon_yen if state.slip_day == rules.day(basket.at) else 0
     limits = program.offline
     situation = Situation(own=True, same_day=True, yen=before + share.amount, yen_before=today)
     if not offline_allows(limits, "coupon.redeem", situation).allow:
-        return _refused(state, asked.reply, "E654", {"limit": limits.coupon_value_per_sale})
+        return refusing(state, asked.reply, "E654", {"limit": limits.coupon_value_per_sale})
     return _keep(state, asked.now, basket, one, asked.reply, rules)
 
 
@@ -191,10 +192,11 @@ def authorised(state: State, word: Authorised, rules: Rules) -> Step:
     if waiting is None:  # given up, or of an earlier life
         return state, (Settle(word.id, "release"),) if word.word != "refused" else ()
     state = replace(state, asking={hold: other for hold, other in state.asking.items() if hold != word.id})
-    asked, basket, program = waiting.asked, state.basket, rules.program
-    asked = replace(asked, now=word.now)
+    if isinstance(waiting.asked, ChargeAsked):
+        return charge_authorised(state, word, waiting.asked, rules)
+    asked, basket, program = replace(waiting.asked, now=word.now), state.basket, rules.program
     if basket is None or basket.paid or program is None:  # the sale went on without it
-        refused = _refused(state, asked.reply, "E640")
+        refused = refusing(state, asked.reply, "E640")
         return refused[0], (*refused[1], Settle(word.id, "release"))
     match word.word:
         case "held":
@@ -203,12 +205,12 @@ def authorised(state: State, word: Authorised, rules: Rules) -> Step:
             return _on_own_authority(state, asked, "E643", rules)
         case "refused":
             code = "E651" if word.reason == "unknown" and asked.kind != "coupon" else code_of(word.reason)
-            return _refused(state, asked.reply, code, {"limit": asked.amount})
+            return refusing(state, asked.reply, code, {"limit": asked.amount})
         case _ if asked.found:  # nobody answers; should head office hold it all the same, it frees it
             state, effects = _on_own_authority(state, asked, "E656", rules)
             return state, (*effects, Settle(word.id, "release"))
         case _:
-            refused = _refused(state, asked.reply, "E656")
+            refused = refusing(state, asked.reply, "E656")
             return refused[0], (*refused[1], Settle(word.id, "release"))
 
 
@@ -221,7 +223,7 @@ def _held(state: State, word: Authorised, asked: RedeemAsked, basket: Basket, pr
     one = Redemption(asked.id, asked.kind, "cloud", basket.key, asked.amount, yen, member, found, word.lots, word.now.ms)
     share, code = (None, "E658") if asked.kind == "coupon" and found is None else _worth(word.now, state, basket, one, program, rules)
     if share is None:
-        refused = _refused(state, asked.reply, code)
+        refused = refusing(state, asked.reply, code)
         return refused[0], (*refused[1], Settle(asked.id, "release"))
     return _keep(state, word.now, basket, one, asked.reply, rules)
 
@@ -243,7 +245,7 @@ def release_asked(state: State, asked: ReleaseAsked, rules: Rules) -> Step:
     """The cashier takes it off the open sale."""
     one = next((each for each in state.redemptions if each.id == asked.id and not each.used), None)
     if one is None:
-        return _refused(state, asked.reply, "E659")
+        return refusing(state, asked.reply, "E659")
     return state, (Commit((hold_released(asked.now, one, "asked", rules),), LetGo((one,), "", asked.reply)),)
 
 
@@ -308,7 +310,7 @@ def now_kept(state: State, answer: Answered, intent: KeepRedemption, rules: Rule
     """It is on record: now it may be told."""
     one, basket = intent.redemption, state.basket
     if answer.result == "conflict" or basket is None or rules.program is None:
-        refused = _refused(state, intent.reply, "E656")
+        refused = refusing(state, intent.reply, "E656")
         return refused[0], (*refused[1], Settle(one.id, "release"))
     state = replace(state, redemptions=(*state.redemptions, one), basket_ms=answer.now.ms, card_ms=answer.now.ms)
     return state, reply_to(intent.reply, "redeemed", _told(answer.now, state, basket, one, rules.program, rules))
@@ -344,8 +346,3 @@ def _sale_fields(now: Now, state: State, basket: Basket, program: Program, rules
         return fields_of(reckoned(now, state, basket, program, rules), kept_for(state, basket), basket.lines)
     except SaleRejected:
         return {}
-
-
-def _refused(state: State, reply: int | None, code: str, more: Mapping[str, Any] | None = None) -> Step:
-    fields = dict(more or {})
-    return state, (Tell(code, fields), *reply_to(reply, "refused", {"code": code, **fields}))

@@ -35,6 +35,7 @@ DAY_CLOSED = "posagent.day.closed.v1"
 # the day's report can count sales without a member), and what became of a slip that carries no coupon.
 SALE_SEEN = "posagent.sale.seen.v1"
 SLIP_PRINTED = "posagent.slip.printed.v1"
+VALUE_VOIDED = "posagent.value.voided.v1"  # a mistaken charge taken back on the same business date: the exact negation of its entries
 SLIP_TESTED = "posagent.slip.tested.v1"  # a technician asked for a test print
 ACCESS_NOTED = "posagent.access.noted.v1"  # a PIN entered or refused, a program paired or shut out; never the PIN, code or token
 BALANCE_EXPIRED = "posagent.balance.expired.v1"  # head office's own: what of an account may not be used any more

@@ -8,8 +8,8 @@ from hashlib import sha256
 
 from posagent.loyalty.coupons import code as coupon_code
 from posagent.loyalty.model import CouponIssue, Member, Quote, Sale
-from posagent.loyalty.rules import CouponRule, Program
-from posagent.slip_texts import Balance, Card, Head, coupon_slip, grant_slip, yen
+from posagent.loyalty.rules import Account, CouponRule, Program
+from posagent.slip_texts import Balance, Card, Head, Terms, charge_slip, coupon_slip, grant_slip, yen
 from posagent.slips import Lang, Slip, to_json
 
 OPEN_END = date(9999, 12, 31)
@@ -86,6 +86,24 @@ def slips_for_grant(
         document = _coupon(one, program.coupon, issue, code)
         slips.append(HandedSlip(one.serial, to_json(document), CouponOnPaper(issue, code_hash(code))))
     return tuple(slips)
+
+
+def slip_for_charge(
+    stationery: Stationery, account: Account, masked: str, charged: int, bonus: int, balance: int, expires: date | None, number: int,
+    at: datetime, day: date, operator: str,
+) -> HandedSlip:
+    """What the law wants handed over after a charge. ``balance``: with this charge, as head office said a moment ago."""
+    serial = f"{stationery.store}-{stationery.register}-{day:%Y%m%d}-{number}"
+    document = charge_slip(
+        Head(serial, stationery.store_name, stationery.register, at, stationery.lang, operator),
+        member=masked,
+        charged=charged,
+        balance=Balance(balance, at),
+        terms=Terms(account.issuer, account.contact, account.places, account.balance_url),
+        bonus=bonus,
+        expires=expires,
+    )
+    return HandedSlip(serial, to_json(document))
 
 
 def _balance(quote: Quote, member: Member, at: datetime) -> Balance:

@@ -66,6 +66,7 @@ class Charged:
     business_date: str
     amount: int
     entries: tuple[Entry, ...]
+    slips: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 PURE_NAMES = tuple(
     f"posagent.{name}"
     for name in (
-        "loyalty", "counter", "counter_parts", "counter_redeem", "checkout", "redeeming", "redemption_events",
+        "loyalty", "counter", "counter_parts", "counter_redeem", "counter_charge", "checkout", "redeeming", "redemption_events",
         "doors", "events", "handout", "open_checkout", "page_events", "day_report", "member_code", "check_digits", "token_codes",
         "slips", "slip_texts", "pairing_slip", "strict", "messages", "scan_router",
     )

@@ -16,5 +16,8 @@ class CounterBackend(Protocol):
     def redeem(self, kind: str, amount: int, code: str, idempotency_key: str) -> Answer:
         """Keeps a coupon (its code, or its key from the status), points, or value for the open sale; it is used when the sale is paid."""
 
+    def charge(self, amount: int, tender: str, operator: str, idempotency_key: str) -> Answer:
+        """Pays value in for the member who waits."""
+
     def release(self, redemption: str) -> Answer:
         """Takes a redemption off the open sale."""

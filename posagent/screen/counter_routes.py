@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from posagent.screen.answering import as_json, once
-from posagent.screen.backend import Backend
+from posagent.screen.backend import Answer, Backend
+from posagent.screen.callers import role_of
 from posagent.screen.calls import Calls, RecentAnswers
-from posagent.screen.counter_schemas import COUPON_CHECK, REDEMPTION, RELEASE
+from posagent.screen.counter_schemas import CHARGE, COUPON_CHECK, REDEMPTION, RELEASE
 from posagent.screen.problems import Problem
 from posagent.screen.schemas import read
 
@@ -22,6 +26,7 @@ class CounterRoutes:
         self.routes: list[BaseRoute] = [
             Route("/v1/coupons/check", self._check, methods=["POST"]),
             Route("/v1/redemptions", self._redeem, methods=["POST"]),
+            Route("/v1/charges", self._charge, methods=["POST"]),
             Route("/v1/redemptions/{redemption}/release", self._release, methods=["POST"]),
         ]
 
@@ -37,6 +42,15 @@ class CounterRoutes:
             REDEMPTION,
             lambda asked: self._calls.ask(self._backend.counter.redeem, asked["kind"], asked.get("amount", 0), asked.get("code", ""), key),
         )
+
+    async def _charge(self, request: Request) -> Response:
+        key = request.headers["idempotency-key"]
+
+        def act(asked: dict[str, Any]) -> Awaitable[Answer]:
+            _, operator = role_of(request, asked)
+            return self._calls.ask(self._backend.counter.charge, asked["amount"], asked.get("tender", "cash"), operator, key)
+
+        return await once(self._recent, request, CHARGE, act)
 
     async def _release(self, request: Request) -> Response:
         redemption = request.path_params["redemption"]

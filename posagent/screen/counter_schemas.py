@@ -26,6 +26,31 @@ REDEMPTION: Schema = {
         "amount": {"type": "integer", "minimum": 1, "maximum": LARGEST_AMOUNT, "description": "points, or yen of prepaid value"},
     },
 }
+OPERATOR: Schema = {"type": "string", "maxLength": 32, "description": "who did it, as the till says; it is recorded as asserted"}
+ROLE: Schema = {"type": "string", "enum": ["cashier", "manager"]}
+CHARGE: Schema = {
+    "type": "object",
+    "required": ["amount"],
+    "additionalProperties": False,
+    "properties": {
+        "amount": {"type": "integer", "minimum": 1, "maximum": LARGEST_AMOUNT, "description": "yen"},
+        "tender": {"type": "string", "pattern": "^[a-z0-9_-]{1,20}$", "description": "how it is paid; cash when left out"},
+        "operator": OPERATOR,
+    },
+}
+CHARGED: Schema = {
+    "type": "object",
+    "required": ["state", "result", "sale_id", "amount"],
+    "properties": {
+        "state": {"type": "string", "enum": ["done"]},
+        "result": {"type": "string", "enum": ["charged", "already"]},
+        "sale_id": {"type": "string", "description": "what /v1/voids takes to void it, as a manager, on the same business date"},
+        "amount": _NUMBER,
+        "bonus": _NUMBER,
+        "balance": {"type": "integer", "description": "with this charge"},
+        "member": {"type": "string", "description": "masked"},
+    },
+}
 RELEASE: Schema = {"type": "object", "additionalProperties": False, "properties": {}}
 
 PER_RATE: Schema = {
@@ -133,4 +158,5 @@ OPEN_CHECKOUT: Schema = {
 }
 COUNTER: dict[str, Schema] = {
     "CouponCheck": COUPON_CHECK, "CouponChecked": CHECK_ANSWER, "Redemption": REDEMPTION, "Release": RELEASE, "Redeemed": REDEMPTION_ANSWER,
+    "Charge": CHARGE, "Charged": CHARGED,
 }  # fmt: skip

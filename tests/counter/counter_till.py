@@ -61,6 +61,30 @@ valid = { days = 30 }
 """
 
 
+SHOP = PROGRAM.replace('label = "ポイント"\n', 'label = "ポイント"\nredeem = { yen = 1, unit = 10, min = 10 }\n') + """
+[[coupon]]
+id = "half"
+label = "50%引き"
+benefit = { off_rate = "50%", max = 500 }
+use_when = { min_amount = 500 }
+[[coupon]]
+id = "drink"
+label = "ドリンク1杯"
+benefit = { gift = "drink", value = 300 }
+lines = ["drink"]
+group = "gift"
+[accounts.value]
+label = "チャージ残高"
+expire = { months = 6 }
+issuer = "acme"
+contact = "0120-000-000"
+charge = { unit = 1000, min = 1000, max = 30000, max_balance = 50000 }
+[accounts.bonus]
+label = "ボーナス"
+expire = { months = 3 }
+"""
+
+
 def rules(program: str = PROGRAM, *, printer: bool = True) -> Rules:
     read, problems = read_program(program)
     assert not problems, problems

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from counter_till import PROGRAM, Office, Till, coupon, rules
+from counter_till import SHOP, Office, Till, coupon, rules
 
 from posagent import events as ev
 from posagent.counter_parts import Cleared, Settle
@@ -15,28 +15,6 @@ from posagent.counter_redeem import KEPT_MS
 from posagent.loyalty.model import Line
 from posagent.open_checkout import open_checkout
 
-SHOP = PROGRAM.replace('label = "ポイント"\n', 'label = "ポイント"\nredeem = { yen = 1, unit = 10, min = 10 }\n') + """
-[[coupon]]
-id = "half"
-label = "50%引き"
-benefit = { off_rate = "50%", max = 500 }
-use_when = { min_amount = 500 }
-[[coupon]]
-id = "drink"
-label = "ドリンク1杯"
-benefit = { gift = "drink", value = 300 }
-lines = ["drink"]
-group = "gift"
-[accounts.value]
-label = "チャージ残高"
-expire = { months = 6 }
-issuer = "acme"
-contact = "0120-000-000"
-charge = { unit = 1000, min = 1000, max = 30000, max_balance = 50000 }
-[accounts.bonus]
-label = "ボーナス"
-expire = { months = 3 }
-"""
 A, B = "a" * 32, "b" * 32
 
 
