@@ -7,11 +7,13 @@ import socket
 import struct
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from posagent.screen.tokens import Scope
 
 POS_GROUP, TECH_GROUP = "posagent-pos", "posagent-tech"
 _SO_PEERGROUPS = 59  # linux/include/uapi/asm-generic/socket.h, since Linux 4.13; Python has no name for it
+_OVERFLOW_GROUP = 65534
 _GROUPS_BYTES = 1024
 """The most that Python reads of a socket option: 256 groups. Whoever is in more counts by the first group alone."""
 
@@ -32,6 +34,7 @@ class Peers:
     own: int = field(default_factory=os.geteuid)
     pos: int | None = None
     tech: int | None = None
+    hidden: int | None = None  # what the kernel shows us of groups that our user namespace does not map; None: it maps all
 
     def scopes(self, peer: Peer) -> frozenset[Scope]:
         """Empty for a process that is none of ours, however it got at the socket."""
@@ -42,12 +45,26 @@ class Peers:
             found.add("pos")
         if self.tech in peer.groups:
             found.add("tech")
+        if self.hidden is not None and self.hidden in peer.groups:
+            found.add("pos")  # whoever passed the socket's own permissions (0660 and its group, posagent.socket); more we cannot see of it
         return frozenset(found)
 
 
 def peers_here() -> Peers:
     """The groups of this machine. Looked up once, for a name service may be slow."""
-    return Peers(pos=group_number(POS_GROUP), tech=group_number(TECH_GROUP))
+    return Peers(pos=group_number(POS_GROUP), tech=group_number(TECH_GROUP), hidden=hidden_group(Path("/proc/self/gid_map")))
+
+
+def hidden_group(gid_map: Path) -> int | None:
+    """The number that stands for every group that our user namespace does not map: under PrivateUsers=yes SO_PEERGROUPS shows nothing else.
+
+    user_namespaces(7): the first namespace maps all 2^32 - 1 numbers, and what is not mapped is shown as 65534.
+    """
+    try:
+        maps = [line.split() for line in gid_map.read_text("ascii").splitlines()]
+    except (OSError, UnicodeDecodeError):
+        return None
+    return None if maps == [["0", "0", "4294967295"]] else _OVERFLOW_GROUP
 
 
 def group_number(name: str) -> int | None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from posagent.screen.peers import POS_GROUP, TECH_GROUP, Peer, Peers, peer_of
+from posagent.screen.peers import POS_GROUP, TECH_GROUP, Peer, Peers, hidden_group, peer_of
 from posagent.screen.web import CONNECTIONS_OF_ONE
 
 POS, TECH, NOBODY = 61001, 61002, 65534
@@ -134,3 +134,19 @@ def test_only_a_unix_socket_has_a_peer() -> None:
         assert set(os.getgroups()) <= found.groups
         inet = peer_of(tcp)
         assert inet is None or inet.uid == 0xFFFFFFFF
+
+
+def test_in_a_user_namespace_that_hides_groups_the_sockets_own_permissions_make_a_pos_program(tmp_path: Path) -> None:
+    gid_map = tmp_path / "gid_map"
+    gid_map.write_text("         0          0          1\n       997        997          1\n")
+    hidden = hidden_group(gid_map)
+    peers = Peers(own=997, pos=POS, tech=TECH, hidden=hidden)
+    assert peers.scopes(Peer(1, 65534, frozenset({65534}))) == frozenset({"pos"})
+
+
+def test_where_all_groups_are_shown_nobody_is_a_pos_program_by_a_hidden_one(tmp_path: Path) -> None:
+    gid_map = tmp_path / "gid_map"
+    gid_map.write_text("         0          0 4294967295\n")
+    assert hidden_group(gid_map) is None
+    assert Peers(own=997, pos=POS, hidden=None).scopes(Peer(1, 65534, frozenset({65534}))) == frozenset()
+    assert hidden_group(tmp_path / "none") is None
