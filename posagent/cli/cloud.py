@@ -6,9 +6,12 @@ import logging
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from posagent.errors import AlreadyRunning, SettingsError
+
+if TYPE_CHECKING:
+    from posagent.cloud.embedded import Tls
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -21,7 +24,9 @@ def add_arguments(parser: ArgumentParser) -> None:
                        help="lines COMPANY=TOKEN: who may use head office's pages; without it only this machine may")  # fmt: skip
     serve.add_argument("--public-url", default="", metavar="URL", help="how registers see the receiver, where a proxy stands in front of it")
     serve.add_argument("--most-waiting", type=int, default=400, metavar="N", help="batches that may wait before 503 (default: %(default)s)")
-    serve.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"), help="PEM files; without them put a TLS proxy in front")
+    serve.add_argument("--tls-cert", metavar="FILE", help="PEM, with --tls-key; without them put a TLS proxy in front")
+    serve.add_argument("--tls-key", metavar="FILE")
+    serve.add_argument("--client-ca", metavar="FILE", help="registers must show a client certificate of this authority (PEM)")
     enrol = actions.add_parser("enrol", help="print a one-time code for a register")
     _database(enrol)
     enrol.add_argument("--company", required=True)
@@ -110,17 +115,39 @@ def _serve(args: Namespace) -> int:
     local = host in {"127.0.0.1", "localhost", "::1"}
     if args.unsigned and not local:
         raise SettingsError("--unsigned takes points from anybody; it is refused on an address that other machines reach")
-    if not local and args.tls is None and not args.public_url.startswith("https://"):
-        raise SettingsError(f"--listen {args.listen}: other machines reach this address; give --tls, or the proxy's --public-url https://…")
+    tls = _tls(args)
+    if not local and tls is None and not args.public_url.startswith("https://"):
+        what = "give --tls-cert and --tls-key, or the proxy's --public-url https://…"
+        raise SettingsError(f"--listen {args.listen}: other machines reach this address; {what}")
     tokens = read_tokens(args.office_tokens) if args.office_tokens else {}
-    settings = Settings(signed=not args.unsigned, office_tokens=tokens, most_waiting=args.most_waiting, public_url=args.public_url)
+    certified = tls is not None and tls.client_ca is not None
+    settings = Settings(not args.unsigned, tokens, args.most_waiting, certificates=certified, public_url=args.public_url)
     listener = bind(host, int(port))
     app = make_app(args.database, settings)
-    certificate, key = args.tls or (None, None)
-    scheme = "https" if certificate else "http"
+    scheme = "https" if tls else "http"
     print(f"receiver on {scheme}://{args.listen}  head office: {args.public_url or f'{scheme}://{args.listen}'}/office", flush=True)
-    serve(app, listener, certificate, key)
+    serve(app, listener, tls)
     return 0
+
+
+def _tls(args: Namespace) -> Tls | None:
+    """The three files as they were given, readable. Raises SettingsError."""
+    import ssl
+
+    from posagent.cloud.embedded import Tls
+
+    if not (args.tls_cert or args.tls_key or args.client_ca):
+        return None
+    if not (args.tls_cert and args.tls_key):
+        raise SettingsError("--tls-cert, --tls-key and --client-ca: the first two belong together, and the third needs them")
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(args.tls_cert, args.tls_key)
+        if args.client_ca:
+            context.load_verify_locations(args.client_ca)
+    except (OSError, ValueError) as trouble:  # ssl.SSLError is an OSError
+        raise SettingsError(f"--tls-cert, --tls-key or --client-ca: {trouble}; give PEM files that belong together") from trouble
+    return Tls(args.tls_cert, args.tls_key, args.client_ca)
 
 
 def _enrol(args: Namespace) -> int:

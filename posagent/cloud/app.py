@@ -27,6 +27,8 @@ from posagent.errors import StorageError
 
 log = logging.getLogger(__name__)
 
+CLIENT_SUBJECT = "client_subject"
+"""Where in the scope's state the server puts the subject of a verified client certificate."""
 Handler = Callable[[Request], "bytes | Response"]
 
 
@@ -73,7 +75,8 @@ async def _answer(receiver: Receiver, web: WebRequest, work: Handler, most_bytes
         return _problem(receiver, Problem(TOO_LARGE, f"the body has more than {most_bytes} bytes", status=413), {"Connection": "close"})
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in web.scope["headers"]]
     peer = web.client.host if web.client else ""
-    request = Request(web.method, _target_uri(receiver, web), headers, payload, receiver.now_ms(), peer)
+    subject = str(web.scope.get("state", {}).get(CLIENT_SUBJECT, ""))
+    request = Request(web.method, _target_uri(receiver, web), headers, payload, receiver.now_ms(), peer, subject)
     try:
         done = await asyncio.get_running_loop().run_in_executor(receiver.threads, work, request)
     except Refusal as refused:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from posagent.cloud.app import make_app
+from posagent.cloud.app import CLIENT_SUBJECT, make_app
 from posagent.cloud.receiver import Receiver, Settings
 from posagent.errors import CloudUnavailable, PortTaken
 
@@ -48,11 +52,34 @@ class _Server(uvicorn.Server):
         self.ready.set()
 
 
-def serve(app: Starlette, listener: socket.socket, certificate: str | None = None, key: str | None = None) -> None:
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """PEM files. ``client_ca``: registers show certificates of this authority; who shows none is head office, or is refused by the routes."""
+
+    certificate: str
+    key: str
+    client_ca: str | None = None
+
+
+class _CertifiedProtocol(H11Protocol):
+    """Tells the application the subject of the client certificate, one ``kind=value`` a line; a line break in a value would forge one."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        shown = transport.get_extra_info("ssl_object")
+        parts = (shown.getpeercert() or {}).get("subject", ()) if shown is not None else ()
+        pairs = [(kind, value) for relative in parts for kind, value in relative]
+        plain = all(value.isprintable() for _, value in pairs)
+        self.app_state = dict(self.app_state) | {CLIENT_SUBJECT: "\n".join(f"{kind}={value}" for kind, value in pairs) if plain else ""}
+
+
+def serve(app: Starlette, listener: socket.socket, tls: Tls | None = None) -> None:
     """Answers on ``listener`` until SIGTERM or Ctrl-C; what is in flight is finished. For a process of its own."""
     config = uvicorn.Config(
         app, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=5, server_header=False, proxy_headers=False,
-        ssl_certfile=certificate, ssl_keyfile=key,
+        ssl_certfile=tls.certificate if tls else None, ssl_keyfile=tls.key if tls else None, ssl_ca_certs=tls.client_ca if tls else None,
+        ssl_cert_reqs=ssl.CERT_OPTIONAL if tls and tls.client_ca else ssl.CERT_NONE,
+        http=_CertifiedProtocol if tls and tls.client_ca else "auto",
     )  # fmt: skip
     server = _Server(config)
 

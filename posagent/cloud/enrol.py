@@ -66,8 +66,9 @@ def new_code(work: Work, place: Place, now_ms: int) -> str:
             return f"{find}-{prove[:4]}-{prove[4:]}"
 
 
-def enrol(work: Work, typed: str, now_ms: int) -> Enrolled | str:
-    """Takes a code; a text is the reason why not. A wrong code costs a try, so the caller commits in both cases."""
+def enrol(work: Work, typed: str, now_ms: int, certificate: str = "") -> Enrolled | str:
+    """Takes a code; a text is the reason why not. A wrong code costs a try, so the caller commits in both cases. ``certificate``: subject of
+    the client certificate that was shown; from now on it is this register's."""
     code = "".join(mark for mark in typed.upper().translate(_HEARD) if mark in ALPHABET)
     find, prove = code[:_FIND], code[_FIND:]
     columns = "secret_hash, tenant, store, register, expires_ms, tries_left, used_ms"
@@ -85,6 +86,8 @@ def enrol(work: Work, typed: str, now_ms: int) -> Enrolled | str:
     work.run("UPDATE enrolment SET used_ms = ? WHERE code_id = ?", now_ms, find)
     place = Place(tenant, store, register)
     device_id, secret = f"dev-{store}-{register}-{secrets.token_hex(4)}", secrets.token_bytes(32)
+    if certificate:
+        work.merge(schema.DEVICE_CERTIFICATE, [(tenant, certificate, device_id)])
     work.insert(schema.DEVICE, [(device_id, tenant, store, register, secret, now_ms, None, None)])
     work.run("INSERT INTO store (tenant, store, brand, name) VALUES (?, ?, NULL, ?) ON CONFLICT DO NOTHING", tenant, store, store)
     return Enrolled(device_id, secret, place, member_key(work, tenant), public_key(work))

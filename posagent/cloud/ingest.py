@@ -15,7 +15,7 @@ from typing import Literal
 from offline_queue.answers import Item, Problem
 from offline_queue.chain import first_link, next_link
 from offline_queue.wire import CHAIN_MISMATCH, FORBIDDEN, FORK, FRAMING, GAP, MAX_EVENTS, UNKNOWN_STREAM, Line, Withheld
-from posagent.cloud import schema, settle
+from posagent.cloud import schema, settle, timed
 from posagent.cloud.engine import Row, Work
 from posagent.cloud.reading import NOWHERE, Place, Reading
 
@@ -220,6 +220,7 @@ def _judge(work: Work, batch: Batch, cases: Sequence[_Case]) -> None:
     claims = sorted((_claim(batch, case) for case in countable), key=lambda row: (row[:3], row[4]))
     won = work.insert_absent(schema.GRANT_KEY, claims)
     _compare(work, batch, [case for case in countable if case.line.seq not in won])
+    _check_codes(work, batch, cases)
     _hold_back(work, [case for case in countable if case.status == "applied"], cases)
 
 
@@ -286,6 +287,17 @@ def _hold_back(work: Work, applied: Sequence[_Case], cases: Sequence[_Case]) -> 
         )
         if unsettled:
             case.status, case.problem = "conflict", "it corrects an event that was not counted"
+
+
+def _check_codes(work: Work, batch: Batch, cases: Sequence[_Case]) -> None:
+    """A grant on a time-limited code that does not verify waits for people; one that nobody can verify is counted and noted."""
+    found = timed.check(work, _told(batch, cases))
+    for case in cases:
+        match found.get(case.line.seq):
+            case timed.Failed(problem):
+                case.status, case.problem = "conflict", problem
+            case str() as note:
+                case.problem = note
 
 
 def _count_coupons(work: Work, batch: Batch, cases: Sequence[_Case]) -> None:

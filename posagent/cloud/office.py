@@ -14,6 +14,7 @@ from posagent.cloud.publish import member_key, number_hash
 from posagent.cloud.reading import NOWHERE, Reading, read
 from posagent.cloud.rules import OWN_STORE, instant
 
+Decision = Literal["apply", "dismiss", "note"]
 OPEN = "status IN ('conflict', 'rejected', 'withheld')"
 LEDGER_ROWS = 200
 CASE_ROWS = 200
@@ -136,10 +137,20 @@ def ledger(work: Work, tenant: str, token: str) -> tuple[dict[str, int], list[Le
 
 def cases(work: Work, tenant: str) -> list[Case]:
     """What waits for a decision, oldest first."""
+    return _cases(work, tenant, OPEN)
+
+
+def notes(work: Work, tenant: str) -> list[Case]:
+    """What was counted and is to be looked at, such as what came late. A code that nobody can check is marked in the ledger only: where an
+    issuer gives no keys out, all of them would stand here."""
+    return _cases(work, tenant, "status = 'applied' AND problem IS NOT NULL AND problem NOT LIKE 'unchecked%'")
+
+
+def _cases(work: Work, tenant: str, which: str) -> list[Case]:
     found = []
     for stream, seq, received, store, register, kind, member, idem, status, problem, body, of_stream, of_seq in work.rows(
         "SELECT stream_id, seq, received_ms, store, register, type, member, idem, status, problem, body, of_stream, of_seq FROM event"  # noqa: S608
-        f" WHERE tenant = ? AND {OPEN} AND decided IS NULL ORDER BY received_ms, stream_id, seq LIMIT {CASE_ROWS}",
+        f" WHERE tenant = ? AND {which} AND decided IS NULL ORDER BY received_ms, stream_id, seq LIMIT {CASE_ROWS}",
         tenant,
     ):
         other = work.rows("SELECT body FROM event WHERE stream_id = ? AND seq = ?", of_stream, of_seq) if of_stream else []
@@ -152,17 +163,19 @@ def cases(work: Work, tenant: str) -> list[Case]:
     return found
 
 
-def decide(work: Work, tenant: str, case: str, decision: Literal["apply", "dismiss"], by: str, now_ms: int) -> str:
-    """Closes a case; "" when done, else why not. ``apply`` counts the event's entries, once, whoever clicks how often."""
+def decide(work: Work, tenant: str, case: str, decision: Decision, by: str, now_ms: int) -> str:
+    """Closes a case; "" when done, else why not. ``apply`` counts the event's entries, once, whoever clicks how often; ``note`` closes what was
+    counted and is only to be looked at."""
     stream_id, _, seq = case.rpartition(":")
     rows = work.rows(
-        "SELECT status, body, decided FROM event WHERE tenant = ? AND stream_id = ? AND seq = ? FOR UPDATE",
+        "SELECT status, body, decided, problem FROM event WHERE tenant = ? AND stream_id = ? AND seq = ? FOR UPDATE",
         tenant, stream_id, int(seq) if seq.isascii() and seq.isdigit() and len(seq) < 19 else 0,
     )  # fmt: skip
     if not rows:
         return "there is no such case"
-    status, body, decided = rows[0]
-    if decided is not None or status not in {"conflict", "rejected", "withheld"}:
+    status, body, decided, problem = rows[0]
+    noted = status == "applied" and problem is not None
+    if decided is not None or not (noted or status in {"conflict", "rejected", "withheld"}) or noted != (decision == "note"):
         return f"this case is closed: {decided or status}"
     new_status = status
     if decision == "apply":
@@ -187,7 +200,8 @@ def decide(work: Work, tenant: str, case: str, decision: Literal["apply", "dismi
 
 
 def register_member(work: Work, tenant: str, fields: dict[str, Any], now_ms: int) -> str:
-    """Adds or changes a member: {number, token, status, rank, birth_month, flags}; "" when done, else why not."""
+    """Adds or changes a member: {number, token, status, rank, birth_month, flags, otp_key, keep_number}; "" when done, else why not. The number
+    is kept only where ``keep_number`` says so: signed codes cannot be verified without it."""
     number, token = fields.get("number"), fields.get("token")
     status, rank, month, flags = fields.get("status", "active"), fields.get("rank"), fields.get("birth_month"), fields.get("flags", [])
     if not isinstance(number, str) or not isinstance(token, str) or not 4 <= len(number) <= 64 or not re.fullmatch(r"[^?\s]\S{0,63}", token):
@@ -198,6 +212,12 @@ def register_member(work: Work, tenant: str, fields: dict[str, Any], now_ms: int
         return "birth_month is 1 to 12"
     if not isinstance(flags, list) or not all(isinstance(flag, str) for flag in flags):
         return "flags is a list of names"
+    otp_key, keep_number = fields.get("otp_key"), fields.get("keep_number", False)
+    if not (otp_key is None or (isinstance(otp_key, str) and re.fullmatch(r"([0-9a-f]{2}){10,64}", otp_key))) or type(keep_number) is not bool:
+        return "otp_key is 10 to 64 bytes in hexadecimal digits; keep_number is true or false"
+    if otp_key or keep_number:
+        work.run("DELETE FROM member_secret WHERE tenant = ? AND member = ?", tenant, token)
+        work.merge(schema.MEMBER_SECRET, [(tenant, token, bytes.fromhex(otp_key) if otp_key else None, number if keep_number else None)])
     hashed = number_hash(member_key(work, tenant), number)
     work.run(
         "INSERT INTO member (tenant, member, number_hash, status, rank, birth_month, flags, changed_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from hmac import compare_digest
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.responses import Response
@@ -19,7 +19,7 @@ from starlette.responses import Response
 from offline_queue.answers import Problem
 from offline_queue.errors import WireError
 from offline_queue.wire import FORBIDDEN, FRAMING, PROBLEMS
-from posagent.cloud import enrol, office, publish, reception
+from posagent.cloud import enrol, office, publish, reception, timed
 from posagent.cloud.engine import Work
 from posagent.cloud.expire import expire_page
 from posagent.cloud.ingest import Refusal
@@ -170,11 +170,12 @@ def add_member(receiver: Receiver, request: Request, company: str, _path: Mappin
 
 def list_cases(receiver: Receiver, _request: Request, company: str, _path: Mapping[str, str]) -> Response:
     """GET /v1/conflicts."""
-    return as_json({"conflicts": office.rows_of(receiver.engine.read(lambda work: office.cases(work, company)))})
+    found, noted = receiver.engine.read(lambda work: (office.cases(work, company), office.notes(work, company)))
+    return as_json({"conflicts": office.rows_of(found), "notes": office.rows_of(noted)})
 
 
 def decide(receiver: Receiver, request: Request, company: str, path: Mapping[str, str]) -> Response:
-    """POST /v1/conflicts/{id}/decide {"decision": "apply" | "dismiss", "by": "…"}."""
+    """POST /v1/conflicts/{id}/decide {"decision": "apply" | "dismiss" | "note", "by": "…"}."""
     body = json_body(request)
     trouble = close_case(receiver, company, path["case"], body.get("decision"), body.get("by"))
     if trouble:
@@ -187,11 +188,10 @@ def close_case(receiver: Receiver, company: str, case: str, decision: object, by
     if not isinstance(by, str) or not 0 < len(by.strip()) <= 64 or not by.isprintable():
         return "say who decides"
     now = receiver.now_ms()
-    if decision == "apply":
-        return receiver.engine.write(lambda work: office.decide(work, company, case, "apply", by.strip(), now))
-    if decision == "dismiss":
-        return receiver.engine.write(lambda work: office.decide(work, company, case, "dismiss", by.strip(), now))
-    return "the decision is apply or dismiss"
+    known: office.Decision | None = next((one for one in get_args(office.Decision) if one == decision), None)
+    if known is not None:
+        return receiver.engine.write(lambda work: office.decide(work, company, case, known, by.strip(), now))
+    return "the decision is apply, dismiss or note"
 
 
 def new_code(receiver: Receiver, request: Request, company: str, _path: Mapping[str, str]) -> Response:
@@ -236,6 +236,17 @@ def expire(receiver: Receiver, request: Request, company: str, _path: Mapping[st
         raise Refusal(Problem(FRAMING, "after is the text of the answer before, or nothing", status=400))
     last, booked = receiver.engine.write(lambda work: expire_page(work, company, after, request.now_ms))
     return as_json({"after": last, "booked": booked})
+
+
+def put_token_keys(receiver: Receiver, request: Request, company: str, _path: Mapping[str, str]) -> Response:
+    """PUT /v1/token-keys {"keys": […]}: the issuer's public keys for signed member codes, instead of those before."""
+    keys = json_body(request).get("keys")
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise Refusal(Problem(FRAMING, "send {\"keys\": [\"64 hexadecimal digits\"]}", status=400))
+    trouble = receiver.engine.write(lambda work: timed.set_token_keys(work, company, keys))
+    if trouble:
+        raise Refusal(Problem(FRAMING, trouble, status=400))
+    return as_json({"keys": keys})
 
 
 def _cookie(fields: Mapping[str, str]) -> str:

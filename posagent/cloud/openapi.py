@@ -34,6 +34,10 @@ def _list(of: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": of}
 
 
+_CASE = _object(
+    "case received_ms store register type member idem status problem body against against_body", received_ms=_INT, type=_ANY_TEXT,
+    member=_ANY_TEXT, idem=_ANY_TEXT, problem=_ANY_TEXT, body=_ANY_TEXT, against=_ANY_TEXT, against_body=_ANY_TEXT,
+)  # fmt: skip
 _COUPON: dict[str, Any] = {
     "type": "object",
     "required": ["def", "coupon_id", "label", "member", "last_day", "reach", "state"],
@@ -103,7 +107,8 @@ SCHEMAS: dict[str, Any] = {
     ),
     "Store": _object("name", "store brand", brand=_ANY_TEXT),
     "Member": _object(
-        "number token", "status rank birth_month flags", status={"enum": ["active", "earn_only", "blocked"]}, rank=_ANY_TEXT,
+        "number token", "status rank birth_month flags otp_key keep_number", otp_key=_ANY_TEXT, keep_number={"type": "boolean"},
+        status={"enum": ["active", "earn_only", "blocked"]}, rank=_ANY_TEXT,
         birth_month={"type": ["integer", "null"], "minimum": 1, "maximum": 12}, flags=_list({"type": "string"}),
     ),
     "MemberToken": _object("member"),
@@ -117,16 +122,9 @@ SCHEMAS: dict[str, Any] = {
             )
         ),
     ),
-    "Conflicts": _object(
-        "conflicts",
-        conflicts=_list(
-            _object(
-                "case received_ms store register type member idem status problem body against against_body", received_ms=_INT, type=_ANY_TEXT,
-                member=_ANY_TEXT, idem=_ANY_TEXT, problem=_ANY_TEXT, body=_ANY_TEXT, against=_ANY_TEXT, against_body=_ANY_TEXT,
-            )
-        ),
-    ),
-    "Decision": _object("decision by", decision={"enum": ["apply", "dismiss"]}),
+    "Conflicts": _object("conflicts notes", conflicts=_list(_CASE), notes=_list(_CASE)),
+    "Decision": _object("decision by", decision={"enum": ["apply", "dismiss", "note"]}),
+    "TokenKeys": _object("keys", keys=_list({"type": "string", "pattern": "^[0-9a-f]{64}$"})),
     "Decided": _object("case decision"),
     "Page": _object("", "after"),
     "Expired": _object("after booked", after=_ANY_TEXT, booked=_COUNT),

@@ -34,6 +34,12 @@ _PROBLEMS = {
     "malformed": "形式が正しくありません。",
     "the register keeps": "レジが本文を保留しています。",
     "of a case": "確認待ちの取引と同じものです。",
+    "the coupon was used": "使用済みのクーポンです。",
+    "the member's code had": "会員コードは別のレジでも提示されています。",
+    "the member's": "会員コードを確認できませんでした。",
+    "the signature": "会員コードの署名が正しくありません。",
+    "unchecked": "会員コードは未確認です。",
+    "late": "承認の期限後、または承認と異なる利用です。",
 }
 
 
@@ -121,26 +127,35 @@ def members(company: str, token: str, balances: Mapping[str, int], rows: Sequenc
     return _page(f"会員 Member {token}", company, "/office/members", form + f'<div class="sums">{sums}</div>' + _table(heads, body))
 
 
-def conflicts(company: str, cases: Sequence[Case], now_ms: int, trouble: str = "") -> str:
-    """What waits for people, each with what it stands against and two buttons."""
+def conflicts(company: str, cases: Sequence[Case], noted: Sequence[Case], now_ms: int, trouble: str = "") -> str:
+    """What waits for people, each with what it stands against and two buttons; and what was counted and is only to be looked at."""
     parts = [f'<p class="trouble" role="alert">{escape(trouble)}</p>'] if trouble else []
     if not cases:
         parts.append(_empty("確認待ちはありません。 Nothing waits for a decision."))
-    for case in cases:
-        facts, others = _facts(case.body), _facts(case.against_body)
-        both = _figure("このイベント This event", facts, others, case.body)
-        if case.against_body is not None:
-            both += _figure("計上済み Counted already", others, facts, case.against_body)
-        hidden = f'<input type="hidden" name="tenant" value="{escape(company)}">' if company else ""
-        apply = "" if case.body is None else '<button name="decision" value="apply">計上する Count it</button>'
-        parts.append(
-            f'<section class="case"><h2>{escape(_STATUS.get(case.status, case.status))} · {escape(case.store)} / {escape(case.register)}'
-            f" · {_age(now_ms - case.received_ms)}</h2><p>{escape(_problem(case.problem or ''))}</p><div class=\"both\">{both}</div>"
-            f'<form method="post" action="/office/conflicts/{quote(case.case, safe="")}/decide">{hidden}'
-            f'<label>担当者 Who decides <input name="by" required maxlength="64"></label>{apply}'
-            f'<button name="decision" value="dismiss">計上しない Leave it out</button></form></section>'
-        )
+    parts += [_case(company, case, now_ms) for case in cases]
+    if noted:
+        parts.append("<h2>計上済み・要確認 Counted, to be looked at</h2>")
+    parts += [_case(company, case, now_ms) for case in noted]
     return _page("要確認 To decide", company, "/office/conflicts", "".join(parts))
+
+
+def _case(company: str, case: Case, now_ms: int) -> str:
+    facts, others = _facts(case.body), _facts(case.against_body)
+    both = _figure("このイベント This event", facts, others, case.body)
+    if case.against_body is not None:
+        both += _figure("計上済み Counted already", others, facts, case.against_body)
+    hidden = f'<input type="hidden" name="tenant" value="{escape(company)}">' if company else ""
+    if case.status == "applied":
+        buttons = '<button name="decision" value="note">確認しました Seen</button>'
+    else:
+        buttons = "" if case.body is None else '<button name="decision" value="apply">計上する Count it</button>'
+        buttons += '<button name="decision" value="dismiss">計上しない Leave it out</button>'
+    return (
+        f'<section class="case"><h2>{escape(_STATUS.get(case.status, case.status))} · {escape(case.store)} / {escape(case.register)}'
+        f" · {_age(now_ms - case.received_ms)}</h2><p>{escape(_problem(case.problem or ''))}</p><div class=\"both\">{both}</div>"
+        f'<form method="post" action="/office/conflicts/{quote(case.case, safe="")}/decide">{hidden}'
+        f'<label>担当者 Who decides <input name="by" required maxlength="64"></label>{buttons}</form></section>'
+    )
 
 
 def login(trouble: str = "") -> str:

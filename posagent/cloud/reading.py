@@ -70,7 +70,7 @@ class Reading:
     lots: tuple[LotMove, ...] = ()
     day: str = ""  # business date, as the register says it
     visit: tuple[int, int, int] | None = None  # (spend, points, visits) that a sale adds to its member's activity, or takes back
-    said: Mapping[str, Any] = field(default_factory=dict)  # ``data`` of the types in SAID; untrusted
+    said: Mapping[str, Any] = field(default_factory=dict)  # ``data`` where more of it is read; untrusted
 
 
 LotMove = tuple[str, str | None, int, str | None]
@@ -120,7 +120,7 @@ def _read_strictly(event: Mapping[str, Any], home: Place | None) -> Reading:
         lots,
         _day(data.get("business_date"), event["time"]) if lots or visit else "",
         visit,
-        data if event["type"] in SAID else {},
+        data if event["type"] in SAID or "verify" in data else {},
     )
 
 

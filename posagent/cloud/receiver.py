@@ -42,6 +42,7 @@ class Settings:
     signed: bool = True
     office_tokens: Mapping[str, str] | None = None
     most_waiting: int = 400
+    certificates: bool = False  # registers show client certificates
     public_url: str = ""  # where a proxy hides it: what registers see in front of the path
 
 
@@ -162,7 +163,7 @@ class Receiver:
             fields = request.fields()
         except WireError as trouble:
             raise reception.refusal(trouble) from None
-        return fields, reception.identify(self.engine, request, fields, signed=self.settings.signed)
+        return fields, reception.identify(self.engine, request, fields, signed=self.settings.signed, certified=self.settings.certificates)
 
     def server_time(self) -> str:
         """RFC 3339, UTC, milliseconds: registers estimate their clock's offset from it."""

@@ -56,6 +56,7 @@ class Request:
     payload: bytes
     now_ms: int
     peer: str = ""  # address of the other end of the connection
+    certificate: str = ""  # subject of the client certificate, verified by TLS; "" where none was shown
 
     def fields(self) -> dict[str, str]:
         """The headers by name. Raises WireError when one that may stand only once stands twice: two readers could then disagree."""
@@ -79,17 +80,57 @@ def stream_id(text: str) -> str:
     return text
 
 
-def identify(engine: Engine, request: Request, fields: Mapping[str, str], *, signed: bool) -> Sender:
-    """Who asks. Raises Refusal 401 for a bad or missing signature and 403 for a revoked register."""
+def identify(engine: Engine, request: Request, fields: Mapping[str, str], *, signed: bool, certified: bool) -> Sender:
+    """Who asks. ``certified``: the register must show the client certificate that is bound to it; it may sign as well, and then for itself.
+    Raises Refusal 401 for a bad or missing signature or certificate and 403 for a revoked register."""
     if not signed:
         return Sender()
     try:
-        return _verified(engine, request, fields)
+        owner = _owner(engine, request) if certified else None
+        if owner is not None and "signature-input" not in fields:
+            return _allowed(*owner)
+        sender, revoked = _verified(engine, request, fields)
+        if owner is not None and owner[0].device_id != sender.device_id:
+            title = "the client certificate is another register's; enrol this register again with its own"
+            raise Refusal(Problem(FORBIDDEN, title, status=403))
+        return _allowed(sender, revoked)
     except SignatureRefused as trouble:
         raise refusal(trouble) from None
 
 
-def _verified(engine: Engine, request: Request, fields: Mapping[str, str]) -> Sender:
+def _allowed(sender: Sender, revoked: bool) -> Sender:
+    if revoked:
+        raise Refusal(Problem(FORBIDDEN, "this register was revoked by head office; enrol it again", status=403))
+    return sender
+
+
+def _owner(engine: Engine, request: Request) -> tuple[Sender, bool]:
+    """The register that the certificate is bound to: at its enrolment, or by its common name, which is then the register's id."""
+    if not request.certificate:
+        raise SignatureRefused("this receiver wants a client certificate; set it in the register's settings", SIGNATURE)
+
+    def find(work: Work) -> tuple[str, tuple[bytes, Place, bool]] | None:
+        rows = work.rows("SELECT device_id FROM device_certificate WHERE subject = ?", request.certificate)
+        name = common_name(request.certificate)
+        device_id = rows[0][0] if rows else name
+        found = _device(work, device_id)
+        if found is None or (not rows and work.rows("SELECT 1 FROM device_certificate WHERE device_id = ?", name)):
+            return None
+        return device_id, found
+
+    owner = engine.read(find)
+    if owner is None:
+        raise SignatureRefused("this receiver knows no register of that client certificate; enrol the register with it", SIGNATURE)
+    device_id, (_, place, revoked) = owner
+    return Sender(device_id, place), revoked
+
+
+def common_name(subject: str) -> str:
+    """The CN of a subject as `posagent.cloud.embedded` writes it."""
+    return next((value for kind, _, value in (part.partition("=") for part in subject.split("\n")) if kind == "commonName"), "")
+
+
+def _verified(engine: Engine, request: Request, fields: Mapping[str, str]) -> tuple[Sender, bool]:
     keyid = claimed_key(fields)
     found = engine.read(lambda work: _device(work, keyid))
     if found is None:
@@ -98,9 +139,7 @@ def _verified(engine: Engine, request: Request, fields: Mapping[str, str]) -> Se
     verify(Key(keyid, secret), request.method, request.target_uri, fields, request.now_ms // 1000)
     if request.payload and CONTENT_DIGEST.lower() not in fields:
         raise SignatureRefused("a signed request with a body carries Content-Digest", SIGNATURE)
-    if revoked:
-        raise Refusal(Problem(FORBIDDEN, "this register was revoked by head office; enrol it again", status=403))
-    return Sender(keyid, place)
+    return Sender(keyid, place), revoked
 
 
 def _device(work: Work, keyid: str) -> tuple[bytes, Place, bool] | None:

@@ -54,7 +54,7 @@ def _enrol(receiver: Receiver, request: Request, _path: Mapping[str, str]) -> Re
     code = office_api.json_body(request).get("code")
     if not isinstance(code, str) or len(code) > 64:
         raise Refusal(Problem(FRAMING, "send {\"code\": \"XXXX-XXXX-XXXX\"}", status=400))
-    done = receiver.engine.write(lambda work: enrol.enrol(work, code, request.now_ms))
+    done = receiver.engine.write(lambda work: enrol.enrol(work, code, request.now_ms, request.certificate))
     if isinstance(done, str):
         receiver.count("enrol_refused")
         raise Refusal(Problem(FORBIDDEN, done, status=403))
@@ -122,7 +122,8 @@ def _cases_page(receiver: Receiver, request: Request, _path: Mapping[str, str]) 
     trouble = office_api.query(request).get("trouble", "")[:200]
 
     def make(company: str) -> str:
-        return pages.conflicts(company, receiver.engine.read(lambda work: office.cases(work, company)), request.now_ms, trouble)
+        found, noted = receiver.engine.read(lambda work: (office.cases(work, company), office.notes(work, company)))
+        return pages.conflicts(company, found, noted, request.now_ms, trouble)
 
     return _page(receiver, request, make)
 
@@ -218,6 +219,8 @@ ROUTES: tuple[RouteRow, ...] = (
              refusals=(403,)),
     RouteRow("POST", "/v1/conflicts/{case}/decide", "office", "Counts a case, or leaves it out", _office(office_api.decide), request="Decision",
              answer="Decided", refusals=(403, 409)),
+    RouteRow("PUT", "/v1/token-keys", "office", "The issuer's public keys for signed member codes", _office(office_api.put_token_keys),
+             request="TokenKeys", answer="TokenKeys", refusals=(400, 403)),
     RouteRow("POST", "/v1/expire", "office", "Books what has expired, a page of members at a time", _office(office_api.expire), request="Page",
              answer="Expired", refusals=(400, 403)),
     RouteRow("POST", "/v1/enrolments", "office", "A one-time code for a register", _office(office_api.new_code), request="Place",

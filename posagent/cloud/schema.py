@@ -91,6 +91,7 @@ EVENT = Table(
     indexes={
         "event_member": "(tenant, member) WHERE member IS NOT NULL",
         "event_open": "(tenant, status, received_ms) WHERE status IN ('conflict', 'rejected', 'withheld')",
+        "event_noted": "(tenant, received_ms) WHERE status = 'applied' AND problem IS NOT NULL AND decided IS NULL",
         "event_unsettled": "(tenant, event_id) WHERE status IN ('conflict', 'rejected')",
     },
 )
@@ -212,6 +213,11 @@ DEVICE = Table(
     ("device_id",),
     indexes={"device_place": "(tenant, store, register)"},
 )
+DEVICE_CERTIFICATE = Table(  # whose client certificate it is: the subject that was shown at enrolment
+    "device_certificate",
+    {"tenant": "text", "subject": "text", "device_id": "text"},
+    ("subject",),
+)
 ENROLMENT = Table(
     "enrolment",
     {
@@ -254,11 +260,33 @@ MEMBER = Table(
     ("tenant", "member"),
     indexes={"member_number": "(tenant, number_hash)"},
 )
+MEMBER_SECRET = Table(  # what time-limited codes are verified with; only for members of whom the issuer gave it
+    "member_secret",
+    {
+        "tenant": "text",
+        "member": "text",
+        "otp_key": "bytes?",  # RFC 6238
+        "number": "text?",  # a signed code is signed over it
+    },
+    ("tenant", "member"),
+    merges={"otp_key": "first", "number": "first"},
+)
+TIMED_CODE = Table(  # a time-limited code is worth one scan in the whole company
+    "timed_code",
+    {"tenant": "text", "digest": "text", "scan_id": "text"},
+    ("tenant", "digest"),
+)
+TIMED_SCAN = Table(  # what was found out about a scan; the grant that follows it asks
+    "timed_scan",
+    {"tenant": "text", "scan_id": "text", "problem": "text"},
+    ("tenant", "scan_id"),
+    merges={"problem": "first"},
+)
 META = Table("meta", {"name": "text", "value": "text"}, ("name",))
 
 TABLES = (
-    STREAM, EVENT, GRANT_KEY, CONTESTED, BALANCE, LOT, ACTIVITY, COUPON, AUTHORISATION, HOLE, BRAND, STORE, DEVICE, ENROLMENT, PUBLISHED,
-    MEMBER, META,
+    STREAM, EVENT, GRANT_KEY, CONTESTED, BALANCE, LOT, ACTIVITY, COUPON, AUTHORISATION, HOLE, BRAND, STORE, DEVICE, DEVICE_CERTIFICATE,
+    ENROLMENT, PUBLISHED, MEMBER, MEMBER_SECRET, TIMED_CODE, TIMED_SCAN, META,
 )  # fmt: skip
 
 _SQLITE_TYPES = {"text": "TEXT", "int": "INTEGER", "bytes": "BLOB"}

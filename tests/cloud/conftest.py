@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -220,9 +220,19 @@ class Till:
 
 
 @pytest.fixture
-def shop(cloud: Cloud) -> Till:
-    """A company with one program; M1 has 100 points."""
-    till = Till(cloud)
-    assert till.grant(100) == "applied"
-    assert cloud.call("PUT", "/v1/programs/*?tenant=acme", [], CAFE.encode()).status == 201
-    return till
+def make_shop() -> Callable[[Cloud], Till]:
+    """A company with one program on a receiver; M1 has 100 points."""
+
+    def make(cloud: Cloud) -> Till:
+        till = Till(cloud)
+        assert till.grant(100) == "applied"
+        assert cloud.call("PUT", "/v1/programs/*?tenant=acme", [], CAFE.encode()).status == 201
+        return till
+
+    return make
+
+
+@pytest.fixture
+def shop(cloud: Cloud, make_shop: Callable[[Cloud], Till]) -> Till:
+    """The same on both engines."""
+    return make_shop(cloud)

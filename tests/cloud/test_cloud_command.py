@@ -70,6 +70,9 @@ def test_a_program_is_published_only_when_it_can_be_read(database, tmp_path, cap
     [
         (("--listen", "nonsense"), "HOST:PORT"),
         (("--listen", "0.0.0.0:8940"), "--tls"),
+        (("--tls-cert", "/nonexistent"), "belong together"),
+        (("--client-ca", "/nonexistent"), "belong together"),
+        (("--tls-cert", "/nonexistent", "--tls-key", "/nonexistent"), "No such file"),
         (("--listen", "0.0.0.0:8940", "--unsigned"), "refused"),
         (("--office-tokens", "/nonexistent"), "cannot be read"),
     ],

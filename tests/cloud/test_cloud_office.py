@@ -66,7 +66,7 @@ def test_a_conflict_is_shown_with_what_it_stands_against_and_counted_once_when_h
     checked(post(cloud, f"/v1/conflicts/{conflict}/decide", {"decision": "apply", "by": "Sato"}), "Decided")
     assert post(cloud, f"/v1/conflicts/{conflict}/decide", {"decision": "apply", "by": "Sato"}).status == 409
     assert cloud.balances("M1") == {"points": 109}
-    assert checked(cloud.call("GET", "/v1/conflicts"), "Conflicts") == {"conflicts": []}
+    assert checked(cloud.call("GET", "/v1/conflicts"), "Conflicts") == {"conflicts": [], "notes": []}
     found = checked(cloud.call("GET", "/v1/members/M1"), "Ledger")
     assert found["balances"] == {"points": 109}
     assert {row["decided"] for row in found["ledger"]} == {None, "apply by Sato at 2026-11-23T11:14:56.000Z"}
@@ -76,7 +76,7 @@ def test_a_conflict_is_shown_with_what_it_stands_against_and_counted_once_when_h
 def test_a_conflict_that_is_dismissed_stays_out_and_stays_visible(cloud, conflict):
     checked(post(cloud, f"/v1/conflicts/{conflict}/decide", {"decision": "dismiss", "by": "Sato"}), "Decided")
     assert cloud.balances("M1") == {"points": 10}
-    assert checked(cloud.call("GET", "/v1/conflicts"), "Conflicts") == {"conflicts": []}
+    assert checked(cloud.call("GET", "/v1/conflicts"), "Conflicts") == {"conflicts": [], "notes": []}
     assert len(checked(cloud.call("GET", "/v1/members/M1"), "Ledger")["ledger"]) == 2
 
 
