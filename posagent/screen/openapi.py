@@ -274,9 +274,9 @@ def document() -> dict[str, Any]:
             "/v1/status": {"get": _operation("status", "The state of the counter now", "Status")},
             "/v1/events": {"get": _events()},
             "/v1/sales": {"post": _change("postSale", "A sale that the till has rung up", "Sale")},
-            "/v1/quotes": {"post": _operation("quote", "What a sale would earn; records nothing", body="Sale", refusals=("409", "415", "422"))},
+            "/v1/quotes": {"post": _operation("quote", "What a sale would earn; records nothing", body="Sale")},
             "/v1/scans": {"post": _change("postScan", "A member code that was read elsewhere or typed", "Scan")},
-            "/v1/voids": {"post": _change("void", "Takes a sale's grant back", "Void", (_UNLOCK_HEADER,), ("403", "404"))},
+            "/v1/voids": {"post": _change("void", "Takes a sale's grant back", "Void", (_UNLOCK_HEADER,), ("404",))},
             "/v1/reports": {"post": _change("report", "点検 (x) or 精算 (z) of a date", "Report", (_UNLOCK_HEADER,), answer="ReportAnswer")},
             "/v1/coupons/check": {
                 "post": _operation("checkCoupon", "What a coupon would do; holds nothing", "CouponChecked", body="CouponCheck", refusals=_ASKED)
@@ -297,17 +297,22 @@ def document() -> dict[str, Any]:
             },
             "/v1/devices/{device}/test": {"post": _change("testDevice", "A printer's test slip", "DeviceTest", (_DEVICE,), ("404",))},
             "/v1/test-mode": {"post": _change("testMode", "Scans are explained and not given to the counter", "TestMode")},
-            "/v1/unlock": {"post": _once("unlock", "A PIN for a release of five minutes", "Unlocked", "Unlock", ("429",))},
+            "/v1/unlock": {"post": _once("unlock", "A PIN for a release of five minutes", "Unlocked", "Unlock", ())},
             "/v1/pair": {"post": _once("pair", "A pairing code for a token", "Paired", "Pair", ("410",))},
             "/v1/pairings": {"post": _change("openPairing", "A pairing code (admin, Unix socket)", "Pairing", answer="PairingOpened")},
-            "/v1/tokens": {"get": _operation("tokens", "Every token (admin, Unix socket)", "Tokens", refusals=("401",))},
-            "/v1/tokens/revoke": {"post": _change("revokeToken", "Takes tokens back (admin, Unix socket)", "Revocation", answer="Revoked")},
-            "/v1/unsettled": {"get": _operation("unsettled", "What head office has not taken", "Unsettled", refusals=("401",))},
+            "/v1/tokens": {"get": _operation("tokens", "Every token (admin, Unix socket)", "Tokens")},
+            "/v1/tokens/revoke": {"post": _change("revokeToken", "Takes tokens back (admin, socket)", "Revocation", (), ("404",), "Revoked")},
+            "/v1/unsettled": {"get": _operation("unsettled", "What head office has not taken", "Unsettled")},
             "/v1/unsettled/{seq}": {"post": _change("decide", "Sends it again, or gives it up", "Decision", (_SEQ, _UNLOCK_HEADER))},
             "/livez": {"get": _operation("alive", "The server answers")},
             "/readyz": {"get": _operation("ready", "The journal can be written and the settings are good", "Ready", also_ready=True)},
         },
     }  # fmt: skip
+
+
+_ALWAYS = ("400", "401", "403", "414", "421", "429", "431", "503", "504")
+"""What the request policy and a busy agent may answer to anything."""
+_TO_A_BODY = ("408", "409", "413", "415", "422")
 
 
 def _content(schema: str | None) -> dict[str, Any]:
@@ -316,16 +321,16 @@ def _content(schema: str | None) -> dict[str, Any]:
 
 def _refusals(statuses: tuple[str, ...]) -> dict[str, Any]:
     problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": "see the problem's code", "content": problem} for status in sorted({*statuses, "403", "421"})}
+    return {status: {"description": "see the problem's code", "content": problem} for status in sorted({*statuses, *_ALWAYS})}
 
 
 def _operation(
     name: str, summary: str, schema: str | None = None, *, body: str | None = None, refusals: tuple[str, ...] = (), also_ready: bool = False
 ) -> dict[str, Any]:
     answers: dict[str, Any] = {"200": {"description": "as asked", "content": _content(schema)}}
+    answers |= _refusals((*refusals, *(_TO_A_BODY if body else ())))
     if also_ready:
-        answers["503"] = {"description": "not ready", "content": _content(schema)}
-    answers |= _refusals((*refusals, "504"))
+        answers["503"]["content"] |= _content(schema)
     asked = {"requestBody": {"required": True, "content": _content(body)}} if body else {}
     return {"operationId": name, "summary": summary, **asked, "responses": answers}
 
@@ -333,8 +338,8 @@ def _operation(
 def _change(
     name: str, summary: str, body: str, parameters: tuple[dict[str, Any], ...] = (), also: tuple[str, ...] = (), answer: str = "Answer"
 ) -> dict[str, Any]:
-    refusals = ("400", "401", "408", "409", "413", "415", "422", "503", *also)
-    operation = _operation(name, summary, answer, body=body, refusals=refusals)
+    named = any(parameter["in"] == "path" for parameter in parameters)
+    operation = _operation(name, summary, answer, body=body, refusals=(*also, *(("404",) if named else ())))
     replayed = {"Idempotency-Replayed": {"description": "true: this is the first answer again", "schema": {"type": "string", "enum": ["true"]}}}
     operation["responses"]["200"]["headers"] = replayed
     return {**operation, "parameters": [*parameters, _KEY]}
@@ -342,7 +347,7 @@ def _change(
 
 def _once(name: str, summary: str, answer: str, body: str, also: tuple[str, ...]) -> dict[str, Any]:
     """A POST that is good for once and takes no Idempotency-Key."""
-    return _operation(name, summary, answer, body=body, refusals=("400", "401", "403", "408", "409", "413", "415", "422", "503", *also))
+    return _operation(name, summary, answer, body=body, refusals=also)
 
 
 def _events() -> dict[str, Any]:
@@ -350,7 +355,7 @@ def _events() -> dict[str, Any]:
         "description": "server-sent events: page (with id), notice, status, live, reset, trouble; a comment every 15 s",
         "content": {"text/event-stream": {"schema": _TEXT}},
     }
-    answers = {"200": stream, **_refusals(("400",))}
+    answers = {"200": stream, **_refusals(())}
     return {"operationId": "events", "summary": "Everything as it happens", "parameters": [_AFTER], "responses": answers}
 
 
