@@ -188,12 +188,11 @@ class _Writer:
         )
         if lost:
             self.warnings.append(f"no glyph for {' '.join(f'U+{ord(c):04X}' for c in lost)}; set as 〓")
-        gap = pitch - picture.height
-        bits = picture.bits + b"\0" * (self._stride * gap)
-        self._picture(Picture(self._stride, pitch, bits))
+        gap = bytes(picture.stride * (pitch - picture.height))
+        self._picture(Picture(picture.stride, pitch, picture.bits + gap))
 
     def _picture(self, picture: Picture) -> None:
-        self._body += commands(picture, bytes(self._body[-2:]) or self._before())
+        self._body += commands(picture, self._stride, bytes(self._body[-2:]) or self._before())
 
     def _before(self) -> bytes:
         return self.segments[-1].body[-2:] if self.segments else b""
@@ -208,7 +207,7 @@ class _Writer:
     def _qr(self, code: QRCode) -> None:
         quiet = 4 * code.module
         self._rows += code.side * code.module + 2 * quiet
-        self._picture(Picture(self._stride, quiet, bytes(self._stride * quiet)))
+        self._picture(Picture(1, quiet, bytes(quiet)))
         value = code.value.encode()
         command = _qr_command(value, code.module)
         if self._dialect.native_codes and guard.is_safe(command):
@@ -217,16 +216,16 @@ class _Writer:
             from drivers.escpos.qr_matrix import matrix
 
             self._picture(modules_picture(matrix(code.value), code.module, self._stride))
-        self._picture(Picture(self._stride, quiet, bytes(self._stride * quiet)))
+        self._picture(Picture(1, quiet, bytes(quiet)))
 
     def _image(self, image: Image) -> None:
         width = (image.width + 7) // 8
         left = {"left": 0, "center": (self._paper.width_dots - image.width) // 16, "right": (self._paper.width_dots - image.width) // 8}
         bits = bytes.fromhex(image.rows)
         rows: Iterator[bytes] = (bits[n : n + width] for n in range(0, len(bits), width))
-        padded = b"".join((bytes(left[image.align]) + row)[: self._stride].ljust(self._stride, b"\0") for row in rows)
+        indented = b"".join((bytes(left[image.align]) + row)[: self._stride] for row in rows)
         self._rows += image.height
-        self._picture(Picture(self._stride, image.height, padded))
+        self._picture(Picture(len(indented) // image.height, image.height, indented))
 
 
 def _qr_command(value: bytes, module: int) -> bytes:

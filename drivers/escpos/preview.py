@@ -55,13 +55,13 @@ def _picture(item: Item, paper: Paper, stride: int) -> Picture:
                 item.text, stride, indent=12 * item.indent, bold=item.bold, invert=item.invert, wide=item.wide, tall=item.tall
             )
             gap = 0 if item.joined else max(PITCH - drawn.height, 0)
-            return Picture(stride, drawn.height + gap, drawn.bits + bytes(stride * gap))
+            return Picture(stride, drawn.height + gap, drawn.widened(stride) + bytes(stride * gap))
         case Fitted():
-            return bars_picture(item.bars, BAR_ROWS, stride)
+            return Picture(stride, BAR_ROWS, bars_picture(item.bars, BAR_ROWS, stride).widened(stride))
         case QRCode():
             drawn = modules_picture(matrix(item.value), item.module, stride)
             quiet = bytes(stride * 4 * item.module)
-            return Picture(stride, drawn.height + 8 * item.module, quiet + drawn.bits + quiet)
+            return Picture(stride, drawn.height + 8 * item.module, quiet + drawn.widened(stride) + quiet)
         case Image():
             width = (item.width + 7) // 8
             left = {"left": 0, "center": (paper.width_dots - item.width) // 16, "right": (paper.width_dots - item.width) // 8}[item.align]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
@@ -36,16 +35,23 @@ def matrix(value: str) -> Matrix:
     body = value.encode()
     version = _version(len(body))
     side = 17 + 4 * version
-    fixed = _frame(version)
-    bits = iter(_bits(body, version))
-    plain = [[0 if cell is None else cell for cell in row] for row in fixed]
-    for x, y in _path(side):
-        if fixed[y][x] is None:
-            plain[y][x] = next(bits, 0)
-    rows = [int("".join(map(str, row)), 2) for row in plain]
+    fixed, places = _plan(version)
+    rows = list(fixed)
+    for (y, module), bit in zip(places, _bits(body, version), strict=False):  # a few modules are left over in most versions
+        if bit == "1":
+            rows[y] |= module
     candidates = [_with_format([row ^ flips for row, flips in zip(rows, _flips(version, mask), strict=True)], mask) for mask in range(8)]
     best = min(candidates, key=lambda rows: _penalty(rows, side))
     return [[int(cell) for cell in f"{row:0{side}b}"] for row in best]
+
+
+@cache
+def _plan(version: int) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
+    """The fixed modules, row by row, and the places of the data in their order: (row, module in it)."""
+    fixed = _frame(version)
+    side = len(fixed)
+    places = tuple((y, 1 << side - 1 - x) for x, y in _path(side) if fixed[y][x] is None)
+    return tuple(int("".join(str(cell or 0) for cell in row), 2) for row in fixed), places
 
 
 @cache
@@ -106,7 +112,8 @@ def _path(side: int) -> Iterator[tuple[int, int]]:
         up = not up
 
 
-def _bits(body: bytes, version: int) -> Iterator[int]:
+def _bits(body: bytes, version: int) -> str:
+    """Data and check words of all blocks, interleaved, as bits."""
     check_words, groups = _BLOCKS[version]
     room = sum(n * words for n, words in groups)
     counted = 1 if version < 10 else 2  # bytes of the length field
@@ -120,25 +127,30 @@ def _bits(body: bytes, version: int) -> Iterator[int]:
             blocks.append(words[:size])
             words = words[size:]
     checks = [_check(block, check_words) for block in blocks]
-    for rows in (blocks, checks):
-        for n in range(max(map(len, rows))):
-            for row in rows:
-                if n < len(row):
-                    yield from (row[n] >> bit & 1 for bit in range(7, -1, -1))
+    woven = bytes(row[n] for rows in (blocks, checks) for n in range(max(map(len, rows))) for row in rows if n < len(row))
+    return f"{int.from_bytes(woven, 'big'):0{8 * len(woven)}b}"
 
 
 def _check(block: bytes, count: int) -> bytes:
-    """Reed-Solomon check words over GF(256), generator roots 1, α, α² …"""
+    """Reed-Solomon check words over GF(256): the block divided by the generator, a word at a time."""
+    multiples = _multiples(count)
+    top, mask = 8 * (count - 1), (1 << 8 * count) - 1
+    rest = 0
+    for word in block:
+        rest = (rest << 8 & mask) ^ multiples[word ^ rest >> top]
+    return rest.to_bytes(count, "big")
+
+
+@cache
+def _multiples(count: int) -> tuple[int, ...]:
+    """The generator with roots 1, α, α² …, without its leading 1, times every element of the field."""
     generator = [1]
     for n in range(count):
         generator = [a ^ (_EXP[(_LOG[b] + n) % 255] if b else 0) for a, b in zip([*generator, 0], [0, *generator], strict=True)]
-    rest = [*block, *[0] * count]
-    for n in range(len(block)):
-        if lead := rest[n]:
-            for at, factor in enumerate(generator):
-                if factor:
-                    rest[n + at] ^= _EXP[_LOG[factor] + _LOG[lead]]
-    return bytes(rest[len(block) :])
+    return tuple(
+        int.from_bytes(bytes(_EXP[_LOG[factor] + _LOG[lead]] if factor and lead else 0 for factor in generator[1:]), "big")
+        for lead in range(256)
+    )
 
 
 def _remainder(value: int, divisor: int) -> int:
@@ -165,18 +177,25 @@ def _with_format(rows: list[int], mask: int) -> list[int]:
     return rows
 
 
-_RUNS = re.compile("0{5,}|1{5,}")
-_LIKE_A_FINDER = re.compile("(?=10111010000|00001011101)")
-
-
 def _penalty(rows: list[int], side: int) -> int:
-    """ISO/IEC 18004 section 7.8.3: runs, blocks, patterns like the finder, and the share of dark modules."""
+    """ISO/IEC 18004 section 7.8.3: runs, blocks, patterns like the finder, and the share of dark modules.
+
+    All rows and columns stand in one number, a gap between each two that is neither dark nor light; a shift compares every module with
+    its neighbour at once.
+    """
     lines = [f"{row:0{side}b}" for row in rows]
-    text = "|".join([*lines, *map("".join, zip(*lines, strict=True))])
-    score = sum(len(run) - 2 for run in _RUNS.findall(text)) + 40 * len(_LIKE_A_FINDER.findall(text))
+    dark = int("0".join([*lines, *map("".join, zip(*lines, strict=True))]), 2)
+    light = int("0".join(["1" * side] * (2 * side)), 2) ^ dark
+    score = 0
+    for ink in (dark, light):
+        five = ink & ink >> 1 & ink >> 2 & ink >> 3 & ink >> 4
+        score += five.bit_count() + 2 * (five & ~(five >> 1)).bit_count()  # a run of n gives n - 2: n - 4 windows, and 2 for the run
+    four = light & light >> 1 & light >> 2 & light >> 3
+    finder = dark & light >> 1 & dark >> 2 & dark >> 3 & dark >> 4 & light >> 5 & dark >> 6
+    score += 40 * ((finder >> 4 & four).bit_count() + (finder & four >> 7).bit_count())  # 1011101 before or behind four light modules
     inside = (1 << side - 1) - 1
     for above, below in pairwise(rows):
         uneven = above ^ below | above ^ above >> 1 | below ^ below >> 1 | (above ^ below) >> 1
         score += 3 * (side - 1 - (uneven & inside).bit_count())
-    dark = sum(row.bit_count() for row in rows) * 20 // side**2
-    return score + 10 * min(abs(dark - 10), abs(dark + 1 - 10))
+    share = sum(row.bit_count() for row in rows) * 20 // side**2
+    return score + 10 * min(abs(share - 10), abs(share + 1 - 10))

@@ -17,52 +17,78 @@ from drivers.escpos.guard import is_safe
 from drivers.escpos.paper import Unprintable
 
 MOST_PAYLOAD = 4096
+_MOST_SHAPES = 800
 _BANDS = (24, 23, 22, 21, 20, 19, 18, 17, 16, 13, 11, 7)
 _NEIGHBOURS = (0x18, 0x30, 0x11, 0x90, 0x00)  # what a byte of 10h may become: a dot beside its ink, or none
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """``stride`` bytes a row; ``bits`` holds ``height`` rows."""
+    """``stride`` bytes a row, no more than there is ink in; ``bits`` holds ``height`` rows."""
 
     stride: int
     height: int
     bits: bytes
 
+    def widened(self, stride: int) -> bytes:
+        """The rows, ``stride`` bytes each."""
+        return b"".join(self.bits[n : n + self.stride].ljust(stride, b"\0") for n in range(0, len(self.bits), self.stride))
+
 
 def text_picture(
     text: str, stride: int, *, indent: int = 0, bold: bool = False, invert: bool = False, wide: int = 1, tall: int = 1
 ) -> tuple[Picture, str]:
-    """A line of cleaned text as a picture of the paper's width, and the characters that had to be set as 〓. ``indent`` in dots."""
-    width = 8 * stride
+    """A line of cleaned text on paper ``stride`` bytes wide, and the characters that had to be set as 〓. ``indent`` in dots."""
+    shapes = _shapes(8 * stride)
     line = 0
     x = 0
     lost = ""
     for char in text:
-        if glyph(char) is None:
+        shape = shapes[char]
+        if shape is None:
             lost += char
             char = GETA
-        line |= _spread(char, width) >> (x if CELLS[char] else max(x - CELL_DOTS, 0))
-        x += CELL_DOTS * CELLS[char]
+            shape = shapes[char] or 0
+        cells = CELLS[char]
+        line |= shape >> (x if cells else max(x - CELL_DOTS, 0))
+        x += CELL_DOTS * cells
     if bold:
         line |= line >> 1
+    if indent and wide == 1:  # nothing leaves a row on the right: the layout has seen to that
+        line >>= indent
     bits = line.to_bytes(stride * GLYPH_ROWS, "big")
+    narrow = stride if invert else min((indent + x * wide + wide + 7) // 8, stride)  # bold is a dot wider
     rows = [bits[n : n + stride] for n in range(0, len(bits), stride)]
     if wide > 1:
-        rows = [_widened(row, wide)[:stride] for row in rows]
-    if indent:
-        rows = [(int.from_bytes(row, "big") >> indent).to_bytes(stride, "big") for row in rows]
+        rows = [(int.from_bytes(_widened(row, wide)[:stride], "big") >> indent).to_bytes(stride, "big") for row in rows]
     if invert:
         rows = [bytes(b ^ 0xFF for b in row) for row in rows]
-    return Picture(stride, GLYPH_ROWS * tall, b"".join(row * tall for row in rows)), lost
+    return Picture(narrow, GLYPH_ROWS * tall, b"".join([row[:narrow] * tall for row in rows])), lost
 
 
-@lru_cache(maxsize=600)
-def _spread(char: str, width: int) -> int:
-    """The glyph at the left edge of a picture ``width`` dots wide, as one number: a line is then a few shifts and ors."""
+class _Shapes(dict[str, int | None]):
+    """Character -> its glyph at the left edge of a picture ``width`` dots wide, as one number (a line is then a few shifts and ors); None
+    when no atlas has it. Forgets all when it has grown to what a busy day needs several times over."""
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+
+    def __missing__(self, char: str) -> int | None:
+        if len(self) >= _MOST_SHAPES:
+            self.clear()
+        self[char] = found = _spread(char, self._width)
+        return found
+
+
+@lru_cache(maxsize=4)
+def _shapes(width: int) -> _Shapes:
+    return _Shapes(width)
+
+
+def _spread(char: str, width: int) -> int | None:
     shape = glyph(char)
     if shape is None:
-        return 0
+        return None
     dots = CELL_DOTS * max(shape.cells, 1)
     cells = CELLS[char]
     rows = shape.rows
@@ -85,25 +111,27 @@ def _times(times: int) -> list[bytes]:
 def bars_picture(bars: str, height: int, stride: int) -> Picture:
     """Bars ("1" black, one character a dot), centred."""
     left = (8 * stride - len(bars)) // 2
-    row = int(bars, 2) << (8 * stride - left - len(bars))
-    return Picture(stride, height, row.to_bytes(stride, "big") * height)
+    narrow = (left + len(bars) + 7) // 8
+    row = int(bars, 2) << (8 * narrow - left - len(bars))
+    return Picture(narrow, height, row.to_bytes(narrow, "big") * height)
 
 
 def modules_picture(rows: list[list[int]], module: int, stride: int) -> Picture:
     """A matrix code, centred, every module exactly ``module`` dots."""
     lines = ["".join("01"[cell] * module for cell in row) for row in rows]
-    return Picture(stride, module * len(rows), b"".join(bars_picture(line, module, stride).bits for line in lines))
+    drawn = [bars_picture(line, module, stride) for line in lines]
+    return Picture(drawn[0].stride, module * len(rows), b"".join(line.bits for line in drawn))
 
 
-def commands(picture: Picture, before: bytes = b"") -> bytes:
-    """GS v 0 commands that print the picture and are safe behind ``before`` (the bytes sent just before them).
+def commands(picture: Picture, stride: int, before: bytes = b"") -> bytes:
+    """GS v 0 commands that print the picture on paper ``stride`` bytes wide and are safe behind ``before`` (the bytes sent just before them).
 
     Where a chance real-time command would arise, the picture is cut into other bands, then moved to the right by up to seven dots, then
     single dots beside its ink are changed. Raises Unprintable when nothing helps.
     """
     tail = before[-2:]
     for shift, band in product(range(8), _BANDS):
-        moved = picture if shift == 0 else _shifted(picture, shift)
+        moved = picture if shift == 0 else _shifted(picture, shift, stride)
         if moved is None:
             continue
         body = _banded(moved, band)
@@ -116,12 +144,14 @@ def commands(picture: Picture, before: bytes = b"") -> bytes:
     raise Unprintable("a picture on the slip cannot be sent without a real-time command in it")
 
 
-def _shifted(picture: Picture, dots: int) -> Picture | None:
+def _shifted(picture: Picture, dots: int, stride: int) -> Picture | None:
     """The picture a little further right; None when ink would be lost."""
-    rows = [int.from_bytes(picture.bits[n : n + picture.stride], "big") for n in range(0, len(picture.bits), picture.stride)]
+    wider = min(picture.stride + 1, stride)
+    wide = picture.widened(wider)
+    rows = [int.from_bytes(wide[n : n + wider], "big") for n in range(0, len(wide), wider)]
     if any(row & ((1 << dots) - 1) for row in rows):
         return None
-    return Picture(picture.stride, picture.height, b"".join((row >> dots).to_bytes(picture.stride, "big") for row in rows))
+    return Picture(wider, picture.height, b"".join((row >> dots).to_bytes(wider, "big") for row in rows))
 
 
 def _without(picture: Picture) -> Picture:
@@ -134,20 +164,23 @@ def _without(picture: Picture) -> Picture:
 
 
 def _banded(picture: Picture, band: int) -> bytes:
-    """Bands of at most ``band`` rows, cut off on the right after their last ink; white rows one byte wide."""
-    stride = picture.stride
-    rows = [picture.bits[n : n + stride].rstrip(b"\0") for n in range(0, len(picture.bits), stride)]
+    """White rows above and below one byte wide, the rest in bands of at most ``band`` rows."""
+    stride, bits = picture.stride, picture.bits
+    above = (len(bits) - len(bits.lstrip(b"\0"))) // stride
+    below = (len(bits) - len(bits.rstrip(b"\0"))) // stride
+    if above == picture.height:
+        return _white(above)
     band = min(band, MOST_PAYLOAD // stride)
-    out = []
-    start = 0
-    while start < len(rows):
-        blank = not rows[start]
-        end = start + 1
-        limit = 255 if blank else band
-        while end < len(rows) and end - start < limit and (not rows[end]) == blank:
-            end += 1
-        width = max(len(row) for row in rows[start:end]) or 1
-        head = b"\x1dv0\x00" + bytes([width & 255, width >> 8, end - start, 0])
-        out.append(head + b"".join(row.ljust(width, b"\0") for row in rows[start:end]))
-        start = end
-    return b"".join(out)
+    out = [_white(above)]
+    for start in range(above, picture.height - below, band):
+        count = min(band, picture.height - below - start)
+        out.append(_command(stride, count, bits[start * stride : (start + count) * stride]))
+    return b"".join([*out, _white(below)])
+
+
+def _white(rows: int) -> bytes:
+    return b"".join(_command(1, min(255, rows - start), bytes(min(255, rows - start))) for start in range(0, rows, 255))
+
+
+def _command(width: int, rows: int, body: bytes) -> bytes:
+    return b"\x1dv0\x00" + bytes([width & 255, width >> 8, rows, 0]) + body

@@ -246,7 +246,7 @@ def test_a_barcode_that_is_too_wide_becomes_a_finer_one_then_set_c_then_a_qr_cod
 
 def test_v15_a_chance_drawer_command_in_a_picture_does_not_leave_the_encoder():
     row = bytes.fromhex("00 10 14 01 00 05 00")
-    body = commands(Picture(7, 3, row * 3))
+    body = commands(Picture(7, 3, row * 3), 7)
     assert guard.is_safe(body)
     assert RASTER.search(body)
     with pytest.raises(Unprintable, match="real-time"):
@@ -265,7 +265,7 @@ def test_dense_pictures_by_chance_never_hold_a_real_time_command_and_stay_legibl
     for _ in range(60):
         bits = bytes(rng.choice((0x10, 0x04, 0x14, 0x05, 0x01, 0x02, 0xFF, 0x00)) for _ in range(48 * 24))
         picture = Picture(48, 24, bits)
-        body = commands(picture, b"\x10")
+        body = commands(picture, 48, b"\x10")
         assert guard.is_safe(b"\x10" + body)
         shown = unpacked(body, 48)
         if shown != bits:
@@ -290,7 +290,7 @@ def unpacked(body: bytes, stride: int) -> bytes:
 def test_a_picture_arrives_dot_for_dot():
     picture, lost = text_picture("髙﨑 𠮷野家 Café ไทย 😀", 72, bold=True, invert=True, wide=2, tall=2)
     assert lost == ""
-    assert unpacked(commands(picture), 72) == picture.bits
+    assert unpacked(commands(picture, 72), 72) == picture.bits
 
 
 @pytest.mark.parametrize("name", list(DIALECTS))
