@@ -117,6 +117,10 @@ class Journal:
         """How the journal is."""
         return self._writer.health()
 
+    def busy_s(self) -> float:
+        """How long the disk has been at the present piece of work; 0.0 while there is none. For a watchdog: `health` is of the last success."""
+        return self._writer.busy_s()
+
     def note(self, key: str, text: str) -> None:
         """A lane's sentence for `health` ("" takes it away)."""
         self._writer.note(key, text)

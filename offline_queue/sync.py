@@ -96,6 +96,8 @@ class SyncLane:
         self._link: Literal["online", "offline", "unknown"] = "unknown"
         self._last_success_ns = 0
         self._blocked = ""
+        self.moved_ns = time.monotonic_ns()
+        """When the lane last came round: for a watchdog."""
         journal.subscribe(lambda _seq: self._wake.set())
 
     # ---------------------------------------------------------------- any thread
@@ -153,6 +155,7 @@ class SyncLane:
     def round(self) -> bool:
         """One exchange, if one is due; whether there may be more at once. Raises CloudTrouble. For `run`, and for tests step by step."""
         self._wake.clear()
+        self.moved_ns = time.monotonic_ns()
         try:
             carry_out_orders(self._journal)
             sent = position(self._reader.meta())

@@ -69,6 +69,7 @@ class _Vitals:
         self.io_errors = 0
         self.last_success_ns = time.monotonic_ns()
         self.commits: deque[int] = deque(maxlen=512)  # durations in ns
+        self.busy_since_ns = 0  # 0: waiting for work
 
 
 class Writer:
@@ -143,6 +144,11 @@ class Writer:
             sqlite=sqlite3.sqlite_version,
         )
 
+    def busy_s(self) -> float:
+        """How long the present piece of work has taken so far; 0.0 while there is none."""
+        since = self._vitals.busy_since_ns
+        return (time.monotonic_ns() - since) / 1e9 if since else 0.0
+
     def close(self, timeout_s: float) -> bool:
         """Stops intake, commits what waits, ends the thread. False when it did not end in time: as good as a kill, which is allowed."""
         if not self._closed:
@@ -172,11 +178,14 @@ class Writer:
 
     def _step(self) -> bool:
         """One group, or one piece of upkeep. False: stop."""
+        self._vitals.busy_since_ns = 0
         try:
             first = self._queue.get(timeout=None if self._vitals.state == "failed" else self._upkeep.wait_s())
         except queue.Empty:
+            self._vitals.busy_since_ns = time.monotonic_ns()
             self._idle()
             return True
+        self._vitals.busy_since_ns = time.monotonic_ns()
         group: list[_Request] = []
         stop = False
         item: _Request | _Stop = first

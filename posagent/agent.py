@@ -61,6 +61,7 @@ from posagent.ports import Kind
 from posagent.recording import Recording
 from posagent.redeeming import FoundCoupon
 from posagent.reports import Report, take
+from posagent.supervision import Facts, Supervision
 from posagent.timed_codes import TimedCodes
 from posagent.workbench import Workbench
 
@@ -180,8 +181,8 @@ class Agent:
         """The loops whose last step matters: a slip under way, an answer on the wire."""
         self.closers: list[Callable[[], None]] = [self.authoriser.close]
         """Called at the end, before threads are waited for: what wakes a thread that no event wakes."""
-        self.critical: list[Callable[[], str]] = []
-        """Each returns why its lane is stuck, or "": the watchdog is fed only while all are well."""
+        self.supervision = Supervision(lambda: Facts(self.board.devices.values(), self.board.worst()), ())
+        """What systemd is told; `posagent.start` gives it more to look at."""
         self.bench = Workbench()
         self.notices: deque[Notice] = deque(maxlen=NOTICES)
         self._noticed = 0
@@ -230,34 +231,19 @@ class Agent:
     def run(self) -> int:
         """Dispatches until stopped."""
         service.on_signals(stop=lambda: self.post(Stop()), reload=lambda: self.post(Look()))
-        fed = 0.0
-        period = service.watchdog_period_s()
         while not self.stopping.is_set():
             open_ = self.state.card or self.state.basket or self.state.redemptions or self.bench.testing_s
             waits = ASKING_S if self.state.asking else TICK_S if open_ else IDLE_S
             try:
-                item = self.inbox.get(timeout=min(waits, period or waits))
+                item = self.inbox.get(timeout=min(waits, self.supervision.wait_s))
             except queue.Empty:
                 self._feed(Ticked(self._now()))
             else:
                 self._turn(item)
             if self.bench.ran_out():
                 self.wake_listeners()
-            if period and time.monotonic() - fed >= period and not self.stuck():
-                service.notify(WATCHDOG="1", STATUS=self.status_line())
-                fed = time.monotonic()
+            self.supervision.turn()
         return self._end()
-
-    def stuck(self) -> str:
-        """Which critical lane does not move, and why; "" when all do."""
-        return next((why for check in self.critical if (why := check())), "")
-
-    def status_line(self) -> str:
-        """One line for systemd: what works and what waits."""
-        devices = self.board.devices.values()
-        good = sum(device.state in {"ready", "unknown"} for device in devices)
-        worst = self.board.worst()
-        return f"{'DEGRADED' if worst else 'ok'} {good}/{len(devices)} devices" + (f", {worst.name} {worst.code}" if worst else "")
 
     def _end(self) -> int:
         service.notify(STOPPING="1")
@@ -322,7 +308,8 @@ class Agent:
         state, changed = self.board.take(report)
         if changed:
             level = logging.INFO if state.state == "ready" else logging.WARNING
-            _log.log(level, "%s is %s %s %s", state.name, state.state, state.code, state.detail)
+            found_by = {"code": state.code, "device": state.name}
+            _log.log(level, "%s is %s %s %s", state.name, state.state, state.code, state.detail, extra=found_by)
             if state.code:
                 self._notice(state.code, {"device": state.name})
             self.wake_listeners()

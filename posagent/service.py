@@ -6,12 +6,15 @@ import contextlib
 import os
 import signal
 import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 EXIT_OK = 0
 EXIT_BUG = 70
 """EX_SOFTWARE: an unknown exception ended the process; systemd starts it again, and nothing is lost because all state is in the journal."""
+
+EXTEND_EVERY_S, EXTEND_S = 10.0, 40.0
 
 
 def notify(**fields: str) -> None:
@@ -27,6 +30,24 @@ def notify(**fields: str) -> None:
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
         out.connect(address)
         out.sendall(message.encode())
+
+
+@contextlib.contextmanager
+def starting() -> Iterator[None]:
+    """While something that has no bound is being opened (a journal that must be repaired), systemd is asked for more time."""
+    done = threading.Event()
+
+    def ask() -> None:
+        while not done.wait(EXTEND_EVERY_S):
+            notify(EXTEND_TIMEOUT_USEC=str(int(EXTEND_S * 1e6)), STATUS="starting: the journal is being checked")
+
+    asking = threading.Thread(target=ask, name="starting", daemon=True)
+    asking.start()
+    try:
+        yield
+    finally:
+        done.set()
+        asking.join()
 
 
 def watchdog_period_s() -> float | None:

@@ -47,6 +47,7 @@ from posagent.screen.tokens import TokenBook
 from posagent.screen.unlocks import Unlocks
 from posagent.settings import Settings
 from posagent.slips import from_json
+from posagent.supervision import Facts, Supervision, cloud_check, journal_check, printers_check
 from posagent.technician import Technician
 from posagent.timed_codes import TimedCodes
 from posagent.token_verify import verifier
@@ -116,7 +117,7 @@ def _started(settings: Settings, registry: Registry, journal: Journal, agent_ver
         trace=trace_of(agent_version),
         head_office=head_office(settings.cloud) if settings.cloud else None,
     )
-    agent.critical.append(lambda: "the journal takes no more" if journal.health().state == "failed" else "")
+    agent.supervision = _supervision(agent, journal, link)
     agent.resume()
     journal.subscribe(agent.wake_listeners)
     _install_hooks(agent)
@@ -170,6 +171,32 @@ def _access(settings: Settings, record: AccessLog) -> Access:
     tokens, here, printers = TokenBook(settings.journal / TOKENS), settings.register, settings.of("printer")
     print_code = partial(record.print_code, Paper(printers[0].name, here.store_name, here.language)) if printers else None
     return Access(tokens, Pairing(tokens, record.note), Unlocks(settings.screen.staff, record.note), record.note, print_code)
+
+
+def _supervision(agent: Agent, journal: Journal, link: list[SyncLane]) -> Supervision:
+    """What systemd is told; ``link`` is filled later, where there is a head office."""
+    reader = journal.reader()
+
+    def look() -> Facts:
+        board, health = agent.board, journal.health()
+        waiting = reader.pending() if link else None
+        since = datetime.fromisoformat(waiting.oldest_time) if waiting and waiting.oldest_time else None
+        return Facts(
+            board.devices.values(),
+            board.worst(),
+            waiting.count if waiting else 0,
+            int((datetime.now().astimezone() - since).total_seconds()) if since else None,
+            link[0].link if link else "none",
+            health.state,
+            agent.rules.program is not None,
+        )
+
+    checks = (
+        journal_check(lambda: journal.health().state, journal.busy_s),
+        printers_check(lambda: agent.board),
+        cloud_check(lambda: link[0].moved_ns if link else None),
+    )
+    return Supervision(look, checks)
 
 
 def _unsent(journal: Journal, settings: Settings) -> Callable[[], int]:
