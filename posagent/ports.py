@@ -272,6 +272,7 @@ class Heard:
 
 
 Moment = Literal["bytes", "silence", "closed"]
+Carries = Literal["printer", "display", "file"]
 Understand = Callable[[bytes, Moment], Heard]
 """Gets every byte of a POS in order, in any portions, and hears of silence and of the end of a connection, with no bytes. Never raises."""
 
@@ -279,6 +280,8 @@ Understand = Callable[[bytes, Moment], Heard]
 @runtime_checkable
 class ByteDoor(Protocol):
     """A sale door that moves a POS's bytes and leaves it to others what they mean."""
+
+    carries: Carries
 
     def understand_with(self, understand: Understand) -> None:
         """Called once, before the first read."""

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from offline_queue import errors as queue_errors
 from offline_queue.events import NewEvent
@@ -34,8 +35,8 @@ from posagent.handout import Stationery
 from posagent.loyalty.days import business_date
 from posagent.loyalty.model import Register
 from posagent.members import MemberDirectory, read_key
-from posagent.ports import Home, Scan
 from posagent.pairing import Pairing
+from posagent.ports import Home, Scan
 from posagent.print_loop import PrintLoop, Recorder, cancel_slips
 from posagent.program_store import InForce, keep, program_in_force
 from posagent.registry import Registry
@@ -51,6 +52,9 @@ from posagent.supervision import Facts, Supervision, cloud_check, journal_check,
 from posagent.technician import Technician
 from posagent.timed_codes import TimedCodes
 from posagent.token_verify import verifier
+
+if TYPE_CHECKING:
+    from posagent.door_room import Doors
 
 _log = logging.getLogger(__name__)
 PROGRAM_LOOK_S = 30.0
@@ -307,9 +311,7 @@ def _add_devices(
             case "display":
                 agent.threads.append(display_loop(device.name, driver, device.options, displays[device.name], agent.post, agent.stopping))
             case "sale_door":
-                from posagent.door_sales import DoorSales
-
-                sales = DoorSales(device.name, device.options, agent.post)
+                sales = _doors(agent, settings).add(device)
                 agent.threads.append(
                     door_loop(device.name, driver, device.options, sales.prepare, sales.take, agent.post, agent.stopping)
                 )
@@ -323,6 +325,16 @@ def _add_devices(
         agent.threads.append(loop)
         if home == "camera":
             agent.bench.watch |= {device.name: loop.watch for device in devices}
+
+
+def _doors(agent: Agent, settings: Settings) -> Doors:
+    """The doors of this agent; they are loaded where there is one."""
+    from posagent.door_room import Doors
+
+    if agent.bench.doors is None:
+        agent.bench.doors = Doors(agent, settings.journal)
+        agent.threads.append(threading.Thread(target=agent.bench.doors.watch, name="doors", daemon=True))
+    return agent.bench.doors
 
 
 def _is_ours(agent: Agent, scan: Scan) -> bool:

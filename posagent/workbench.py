@@ -10,12 +10,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from posagent.explained import explained
 from posagent.member_code import Rule
 from posagent.ports import Scan
 from posagent.print_lane import PrinterReport
+
+if TYPE_CHECKING:
+    from posagent.door_room import Doors
 
 TEST_S = 120.0
 """Test mode ends by itself: a technician who walks away does not leave a till that takes no cards."""
@@ -59,6 +62,8 @@ class Workbench:
         self.pictures: dict[str, Picture] = {}
         self.watch: dict[str, Callable[[str, float], None]] = {}
         """Cameras by name, and how to ask each for pictures: (device, seconds)."""
+        self.doors: Doors | None = None
+        """The sale doors, where there are any."""
         self._test_until = 0.0  # monotonic; 0: off
 
     # ------------------------------------------------------------ test mode, from any thread

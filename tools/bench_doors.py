@@ -1,7 +1,8 @@
-"""Owns the measurement of the sale doors: what the capture printer adds to a printer's answer, beside a direct line in the same run."""
+"""Owns the measurement of the sale doors: what the capture printer adds to an answer, beside a direct line and a plain relay in one run."""
 
 from __future__ import annotations
 
+import select
 import socket
 import statistics
 import threading
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from drivers.doors.capture_printer import DRIVER, CapturePrinter
-from posagent.door_sales import ReceiptTap
+from posagent.door_taps import Ears, tap_of
 from posagent.doors.profiles import PLAIN
 from posagent.doors.receipt import read_text
 
@@ -57,7 +58,7 @@ def _capture(forward: int) -> Iterator[int]:
         port = int(probe.getsockname()[1])
     options: dict[str, Any] = {name: option.default for name, option in DRIVER.options.items()}
     door = CapturePrinter("bench", options | {"listen": f"127.0.0.1:{port}", "forward": f"127.0.0.1:{forward}"})
-    door.understand_with(ReceiptTap("bench", PLAIN, lambda _receipt: None).take)
+    door.understand_with(tap_of("printer", "bench", Ears(lambda: PLAIN, lambda _receipt: None)))
     stop = threading.Event()
 
     def run() -> None:
@@ -70,6 +71,36 @@ def _capture(forward: int) -> Iterator[int]:
     yield port
     stop.set()
     thread.join()
+
+
+@contextmanager
+def _relay(forward: int) -> Iterator[int]:
+    """What anybody would put between two sockets: reads what is there and writes it to the other side, and knows nothing. Yields its port."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def carry(from_pos: socket.socket) -> None:
+        with from_pos, socket.create_connection(("127.0.0.1", forward)) as to_printer:
+            other = {from_pos: to_printer, to_printer: from_pos}
+            for link in other:
+                link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            while True:
+                for link in select.select(list(other), [], [])[0]:
+                    if not (raw := link.recv(65536)):
+                        return
+                    other[link].sendall(raw)
+
+    def serve() -> None:
+        while True:
+            try:
+                link, _ = server.accept()
+            except OSError:
+                return
+            threading.Thread(target=carry, args=(link,), daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield int(server.getsockname()[1])
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
 
 
 def _answer_times_us(links: dict[str, socket.socket], before: bytes) -> dict[str, list[float]]:
@@ -91,19 +122,21 @@ def _row(name: str, value: float, unit: str, goal: float | None, how: str) -> di
 def measure() -> list[dict[str, Any]]:
     """See `tools.bench`."""
     rows = []
-    with _printer() as real, _capture(real) as port:
-        links = {"direct": socket.create_connection(("127.0.0.1", real)), "captured": socket.create_connection(("127.0.0.1", port))}
+    with _printer() as real, _relay(real) as relayed, _capture(real) as port:
+        ports = {"direct": real, "relayed": relayed, "captured": port}
+        links = {name: socket.create_connection(("127.0.0.1", number)) for name, number in ports.items()}
         for link in links.values():
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             link.settimeout(10)
         for title, before in (("status question", b""), ("40-line receipt", RECEIPT), ("picture of 7 kB", RASTER)):
-            times = _answer_times_us(links, before)
-            how = f"question to answer over loopback, {ROUNDS} rounds in turn, direct and through the printer, which reads every receipt"
-            direct, captured = (sorted(times[name]) for name in ("direct", "captured"))
-            p50 = (statistics.median(captured) - statistics.median(direct)) / 1000
-            p99 = (captured[ROUNDS * 99 // 100] - direct[ROUNDS * 99 // 100]) / 1000
-            rows.append(_row(f"capture printer: added to the answer, {title}, p50", p50, "ms", 1.0, how))
-            rows.append(_row(f"capture printer: added to the answer, {title}, p99", p99, "ms", 20.0, how))
+            times = {name: sorted(found) for name, found in _answer_times_us(links, before).items()}
+            how = f"question to answer over loopback, {ROUNDS} rounds, direct, relayed and captured in turn; every receipt is read"
+            for who, goals in (("capture printer", (1.0, 20.0)), ("a relay that reads nothing", (None, None))):
+                found = times["captured" if goals[0] else "relayed"]
+                p50 = (statistics.median(found) - statistics.median(times["direct"])) / 1000
+                p99 = (found[ROUNDS * 99 // 100] - times["direct"][ROUNDS * 99 // 100]) / 1000
+                rows.append(_row(f"{who}: added to the answer, {title}, p50", p50, "ms", goals[0], how))
+                rows.append(_row(f"{who}: added to the answer, {title}, p99", p99, "ms", goals[1], how))
         for link in links.values():
             link.close()
     text = b"".join([*LINES, TAIL]).decode("cp932")

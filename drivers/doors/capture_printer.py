@@ -23,9 +23,10 @@ import time
 from collections.abc import Sequence
 
 from drivers.doors.ends import End, begin_connect, listen, of_socket, open_node, open_pty
+from drivers.doors.options import READING
 from drivers.doors.slip_turn import YOUR_TURN, Seat
 from posagent.errors import DeviceError, DeviceMissing, SettingsError
-from posagent.ports import CapturedSale, Driver, Heard, Moment, Option, Options, Understand
+from posagent.ports import CapturedSale, Carries, Driver, Heard, Moment, Option, Options, Understand
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +51,8 @@ AFTER_TURN_S = 0.1
 
 class CapturePrinter:
     """See `posagent.ports.SaleDoor` and `ByteDoor`."""
+
+    carries: Carries = "printer"
 
     def __init__(self, name: str, options: Options) -> None:
         self._name, self._options = name, options
@@ -449,8 +452,7 @@ DRIVER = Driver(
         "slips": Option(str, "a socket to make, where our own slip printer (driver captured-printer) takes its turn; empty: none does", ""),
         "peer": Option(str, "accept only this address (empty: any that can reach `listen`)", ""),
         "baud": Option(int, "of a real printer on a serial line", 9600, minimum=1200, maximum=115200),
-        "profile": Option(str, "receipt profile: a file, or a name in /etc/posagent/receipts", ""),
-        "without_number": Option(str, "a paid receipt without a number: ask (pre-fills only), or grant", "ask", choices=("ask", "grant")),
+        **READING,
     },
     open=CapturePrinter,
 )

@@ -1,4 +1,4 @@
-"""Owns the two ends of a capture printer: where the POS connects (TCP or a pty), and the real printer (TCP or a device node).
+"""Owns the two ends of a door that passes bytes on: where the POS connects (TCP or a pty), and the real device (TCP or a node).
 
 All descriptors are non-blocking. Keepalive as for our own printers: first probe after 5 s, then every 2 s, three times.
 """
@@ -96,17 +96,17 @@ def begin_connect(name: str, host: str, port: int) -> tuple[End, socket.socket]:
     return end, link
 
 
-def open_node(name: str, node: str, baud: int) -> End:
-    """The real printer on a device node (usblp or serial). Raises DeviceMissing, DeviceBusy, DeviceForbidden."""
+def open_node(name: str, node: str, baud: int, *, listen_only: bool = False) -> End:
+    """The real printer or display on a device node (usblp or serial). Raises DeviceMissing, DeviceBusy, DeviceForbidden."""
     try:
-        descriptor = os.open(node, os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        descriptor = os.open(node, (os.O_RDONLY if listen_only else os.O_RDWR) | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise DeviceMissing(f"{name}: the real printer {node} is not there; check its cable and power", code="E214") from None
+        raise DeviceMissing(f"{name}: {node} is not there; check its cable and power", code="E214") from None
     except PermissionError:
         raise DeviceForbidden(f"{name}: permission denied on {node}; add user posagent to group lp (or dialout)") from None
     except OSError as trouble:
         kind = DeviceBusy if trouble.errno == errno.EBUSY else DeviceMissing
-        raise kind(f"{name}: {node}: {trouble.strerror}; another program may hold the real printer") from trouble
+        raise kind(f"{name}: {node}: {trouble.strerror}; another program may hold it") from trouble
     if os.isatty(descriptor):
         tty.setraw(descriptor)
         settings = termios.tcgetattr(descriptor)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from posagent.door_sales import ReceiptTap
+from posagent.door_taps import Ears, ReceiptTap
 from posagent.doors.profiles import PLAIN
 from posagent.doors.receipt import Receipt
 from posagent.ports import Heard
@@ -38,7 +38,7 @@ class Told:
 
     def __init__(self) -> None:
         self.unclear: list[Receipt] = []
-        self.take = ReceiptTap("till", PLAIN, self.unclear.append).take
+        self.take = ReceiptTap("till", Ears(lambda: PLAIN, self.unclear.append)).take
 
 
 def dial(port: int) -> socket.socket:
@@ -159,7 +159,7 @@ def test_a_pos_that_says_all_and_closes_at_once_loses_nothing(capture: Any) -> N
 def test_a_mistake_in_our_reading_does_not_stop_the_printing(capture: Any, real: Any, caplog: pytest.LogCaptureFixture) -> None:
     printer, server = real
     told = Told()
-    tap = ReceiptTap("till", PLAIN, told.unclear.append)
+    tap = ReceiptTap("till", Ears(lambda: PLAIN, told.unclear.append))
     tap._paper = None  # type: ignore[assignment]  # the first receipt meets a bug
     port = free_port()
     running = capture(tap.take, listen=f"127.0.0.1:{port}", forward=f"127.0.0.1:{server.port}")

@@ -49,6 +49,7 @@ socket = "api.sock"
 name = "till-printer"
 driver = "capture-printer"
 listen = "127.0.0.1:{port}"
+trust = "{trust}"
 [[code]]
 name = "jan"
 kind = "member"
@@ -69,12 +70,12 @@ PAID = "レシートNo.{no}\n合計 ¥1,980\n(10%対象 ¥1,980 内税 ¥180)\n�
 class Shop:
     """A register whose POS prints through the agent."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, trust: str = "grant") -> None:
         self.directory = directory
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        (directory / "posagent.toml").write_text(SETTINGS.replace("{port}", str(self.port)), "utf-8")
+        (directory / "posagent.toml").write_text(SETTINGS.replace("{port}", str(self.port)).replace("{trust}", trust), "utf-8")
         (directory / "program.toml").write_text(PROGRAM, "utf-8")
         self.till = Till(directory / "api.sock")
         argv = [sys.executable, "-m", "posagent", "run", "--settings", str(directory / "posagent.toml")]

@@ -44,7 +44,7 @@ def test_a_refund_is_told_and_touches_no_points() -> None:
     posted: list[Ask | Say] = []
     DoorSales("door", {}, posted.append).take(CapturedSale(-1080, "refund", "0042"))
     assert isinstance(posted[0], Say)
-    assert posted[0].fields["amount"] == 1080
+    assert (posted[0].code, posted[0].fields["amount"]) == ("E633", 1080)
 
 
 def test_a_profile_that_is_wrong_says_where(tmp_path: Any) -> None:

@@ -17,7 +17,7 @@ from drivers.doors.captured_slips import DRIVER, CapturedPrinter
 from offline_queue.events import NewEvent, NewJob
 from offline_queue.journal import Journal
 from offline_queue.print_lane import PrintLane
-from posagent.door_sales import ReceiptTap
+from posagent.door_taps import Ears, ReceiptTap
 from posagent.doors.profiles import PLAIN
 from posagent.print_lane import SlipSpool
 from posagent.slip_texts import Head, diagnostic_slip
@@ -88,7 +88,7 @@ def till(capture: Any, real: Any, tmp_path: Path) -> Iterator[Till]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         pos = int(probe.getsockname()[1])
-    tap = ReceiptTap("till", PLAIN, lambda _receipt: None)
+    tap = ReceiptTap("till", Ears(lambda: PLAIN, lambda _receipt: None))
     door = capture(tap.take, listen=f"127.0.0.1:{pos}", forward=f"127.0.0.1:{server.port}", slips=str(tmp_path / "turn"))
     journal = Journal.open(tmp_path / "journal", source="/t/acme/s/01/r/1", reserve_mb=0)
     made = Till(printer, server.port, pos, door, tmp_path, journal)

@@ -1,0 +1,156 @@
+"""Owns all sale doors of the agent together: their trust, their way to the counter, and teach mode with what it keeps in memory.
+
+Teach mode ends by itself. While it is on, the last documents of the taught door are kept in memory, raw text and all, and nowhere else; what
+the door reads only pre-fills, as ever before trust.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+
+from posagent.agent import Agent, Say
+from posagent.door_sales import DoorSales, profile_path
+from posagent.door_trust import NO_TRUST_NEEDED, Standing, Trust, TrustBook, watch_trust
+from posagent.doors.escpos_text import Document
+from posagent.doors.receipt import Receipt, read_document
+from posagent.doors.teach import Lesson, Taught, teach
+from posagent.errors import PosagentError, Refused
+from posagent.settings import DeviceSettings
+
+TEACH_S = 900.0
+KEPT = 6
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """A document in teach mode. ``number`` counts from 1 within one teaching."""
+
+    number: int
+    at: str
+    document: Document
+
+
+class Doors:
+    """One for each agent. The doors' threads put in, the HTTP server's threads look and teach; a lock guards the ring."""
+
+    def __init__(self, agent: Agent, directory: Path) -> None:
+        self._agent, self._book = agent, TrustBook(directory / "doors.json")
+        self._sales: dict[str, DoorSales] = {}
+        self._trusts: dict[str, Trust] = {}
+        self._options: dict[str, DeviceSettings] = {}
+        self._guard = threading.Lock()
+        self._taught = ""
+        self._until = 0.0
+        self._ring: deque[Captured] = deque(maxlen=KEPT)
+        self._count = 0
+
+    def add(self, device: DeviceSettings) -> DoorSales:
+        """A door of the settings. Raises SettingsError when its profile is wrong."""
+        sales = DoorSales(device.name, device.options, self._agent.post, trust=self._trust(device), seen=self._seen)
+        self._sales[device.name], self._options[device.name] = sales, device
+        return sales
+
+    def watch(self) -> None:
+        """A thread's work, until the agent stops."""
+        watch_trust(self._agent.journal, tuple(self._trusts.values()), self._agent.stopping)
+
+    def _trust(self, device: DeviceSettings) -> Trust:
+        if device.options.get("trust", "grant") == "grant":
+            return NO_TRUST_NEEDED
+        name, text = device.options.get("profile", ""), b""
+        if name:
+            path = profile_path(name, device.options.get("profiles", ""))
+            text = path.read_bytes() if path.is_file() else b""
+        key = f"{device.name}/{sha256(text).hexdigest()[:12]}"
+
+        def lost(standing: Standing) -> None:
+            self._agent.post(Say("E635", {"device": device.name, "why": standing.last_wrong}))
+
+        self._trusts[device.name] = Trust(self._book, key, lost=lost)
+        return self._trusts[device.name]
+
+    # ------------------------------------------------------------ looking
+
+    def standing(self, door: str) -> tuple[int, int] | None:
+        """(confirmed, needed); None: nothing is needed."""
+        trust = self._trusts.get(door)
+        return (trust.standing.confirmed, trust.needed) if trust is not None else None
+
+    def profile_name(self, door: str) -> str:
+        """"" where there is none."""
+        return self._sales[door].profile.name if door in self._sales else ""
+
+    def teaching_s(self, door: str) -> float:
+        """How long this door is still taught."""
+        return max(0.0, self._until - time.monotonic()) if door == self._taught else 0.0
+
+    def captured(self, door: str) -> list[tuple[Captured, Receipt]]:
+        """What was read while teaching, with what is made of it now."""
+        if not self.teaching_s(door):
+            return []
+        with self._guard:
+            kept = list(self._ring)
+        return [(one, read_document(one.document, self._sales[door].profile)) for one in kept]
+
+    # ------------------------------------------------------------ teaching
+
+    def teach(self, door: str, *, on: bool) -> None:
+        """Begins anew, or ends and forgets. Raises Refused (E632)."""
+        if door not in self._sales:
+            raise Refused("there is no sale door of this name", code="E632")
+        with self._guard:
+            self._ring.clear()
+            self._count = 0
+            self._taught = door if on else ""
+            self._until = time.monotonic() + TEACH_S if on else 0.0
+
+    def learn(self, door: str, name: str, known: Sequence[tuple[int, int]]) -> tuple[Taught, str]:
+        """A profile from (number of a captured document, its total); written to the door's folder and used at once, with trust begun anew.
+        Returns what was learned and where it stands. Raises Refused (E636) where nothing can be learned, E601 for a name that is none."""
+        if not _NAME.fullmatch(name):
+            raise Refused("a profile's name has small letters, digits, - and _", code="E601")
+        with self._guard:
+            kept = {one.number: one.document for one in self._ring} if self.teaching_s(door) else {}
+        if any(number not in kept for number, _ in known):
+            raise Refused("this receipt is no longer kept; print it once more", code="E636")
+        taught = teach(name, [Lesson(kept[number], total) for number, total in known])
+        if taught.text is None:
+            raise Refused("; ".join(taught.why), code="E636")
+        path = Path(self._options[door].options["profiles"]) / f"{name}.toml"
+        try:
+            write_profile(path, taught.text)
+        except PosagentError as trouble:
+            raise Refused(str(trouble), code="E636") from trouble
+        return taught, str(path)
+
+    def _seen(self, door: str, document: Document) -> None:
+        if not self.teaching_s(door):
+            return
+        with self._guard:
+            self._count += 1
+            self._ring.append(Captured(self._count, datetime.now().astimezone().isoformat(timespec="seconds"), document))
+
+
+def write_profile(path: Path, text: str) -> None:
+    """A new file; one that is there is never overwritten. Raises PosagentError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    except FileExistsError:
+        raise PosagentError(f"{path} is there already; give the profile another name", code="E101") from None
+    except OSError as trouble:
+        raise PosagentError(f"{path} cannot be written: {trouble.strerror}; may posagent write there?", code="E101") from trouble
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
