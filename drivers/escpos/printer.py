@@ -86,7 +86,7 @@ class EscposPrinter:
             return Outcome("held", reason=held)
         witness, cuts = self._take_witnesses(ticket)
         if self._session.capabilities.cut_counter and cuts is None:
-            return Outcome("held", reason=self._session.held() or "offline")
+            return Outcome("held", reason=self._session.blocked())
         attempt = self._begin(ticket, encoded, Evidence(0, 0, cuts, 0, self._session.capabilities.tier, witness), sending)
         sending(attempt.evidence)  # durable from here on: the first byte may leave
         self._session.unsettled, self._session.emptied = True, False
@@ -131,15 +131,15 @@ class EscposPrinter:
         if ticket.void_first:
             strip = void_strip(session.dialect, self._paper)
             if not session.quiet() or self._talk.send(strip, session.soon(4) + session.line_s(len(strip))) < len(strip):
-                return session.held() or "offline"
+                return session.blocked()
             session.unsettled, session.emptied = True, False
         if session.unsettled and session.capabilities.tier and not session.settled():
-            return session.held() or "offline"
+            return session.blocked()
         session.unsettled = False
         able = session.capabilities
         start = RESET + (b"\x1da\xff" if able.tier else b"") + (NO_CHANCE_PULSE if able.process_id else b"")
         if self._talk.time_is_up() or self._talk.send(start, session.soon()) < len(start):
-            return session.held() or "offline"
+            return session.blocked()
         return ""
 
     def _take_witnesses(self, ticket: Ticket) -> tuple[str, int | None]:
@@ -263,16 +263,16 @@ class EscposPrinter:
         if before.checkpoint == 4 or last in self._talk.ids:
             return self._printed("confirmed", "process id", before)
         if (held := session.held()) or not session.quiet():
-            return Outcome("unknown", reason=held or session.held() or "offline", evidence=before, waiting=True)
+            return Outcome("unknown", reason=held or session.blocked(), evidence=before, waiting=True)
         if last in self._talk.ids:
             return self._printed("confirmed", "process id", before)
         powered = session.power_never_failed(before, same_link=same_link)
         if session.unsettled and not session.settled():
-            return Outcome("unknown", reason=session.held() or "offline", evidence=before, waiting=True)
+            return Outcome("unknown", reason=session.blocked(), evidence=before, waiting=True)
         able = session.capabilities.cut_counter
         count = session.cuts() if before.cut_before is not None else None
         if self._talk.time_is_up() or (before.cut_before is not None and able and count is None):
-            return Outcome("unknown", reason=session.held() or "offline", evidence=before, waiting=True)
+            return Outcome("unknown", reason=session.blocked(), evidence=before, waiting=True)
         self._attempt = None
         if before.cut_before is None or count is None:
             return Outcome("unknown", reason="the printer cannot say", evidence=before)

@@ -104,8 +104,8 @@ class Session:
         if found is not None:
             self._resume(found)
             return found.holds
-        if self._real_time is not False and not self.talk.link.session_proves_power and self.talk.silent_s() >= self.patience.silence_s:
-            raise DeviceTimeout(f"{self.name}: {SILENT}", code="E213")
+        if self._real_time is not False:
+            self._must_not_be_silent()
         automatic = self.talk.automatic
         if automatic is not None and automatic.holds:
             return automatic.holds
@@ -113,6 +113,17 @@ class Session:
             self._real_time = False  # it does not speak this
             return ""
         return "offline"
+
+    def blocked(self) -> str:
+        """Why the printer has taken less than it was sent, or does not come to rest."""
+        if held := self.held():
+            return held
+        self._must_not_be_silent()
+        return "offline"
+
+    def _must_not_be_silent(self) -> None:
+        if not self.talk.link.session_proves_power and self.talk.silent_s() >= self.patience.silence_s:
+            raise DeviceTimeout(f"{self.name}: {SILENT}", code="E213")
 
     def _resume(self, found: PrinterStatus) -> None:
         """DLE ENQ 1 to a stuck cutter: once what was stuck is out, printing resumes where it stopped. At once when somebody has had the
