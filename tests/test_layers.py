@@ -10,13 +10,13 @@ ROOT = Path(__file__).parent.parent
 PURE_NAMES = tuple(
     f"posagent.{name}"
     for name in (
-        "loyalty", "counter", "counter_parts", "counter_redeem", "counter_charge", "checkout", "redeeming", "redemption_events",
+        "loyalty", "counter", "counter_parts", "counter_redeem", "counter_charge", "counter_amend", "checkout", "redeeming", "redemption_events",
         "doors", "events", "handout", "open_checkout", "page_events", "day_report", "member_code", "check_digits", "token_codes",
         "slips", "slip_texts", "pairing_slip", "strict", "messages", "scan_router",
     )
 )
 PURE_STDLIB = {
-    "__future__", "abc", "base64", "bisect", "collections", "dataclasses", "datetime", "difflib", "enum", "fractions", "functools",
+    "__future__", "abc", "base64", "bisect", "collections", "csv", "dataclasses", "datetime", "difflib", "enum", "fractions", "functools",
     "hashlib", "hmac", "itertools", "json", "math", "operator", "re", "string", "struct", "tomllib", "types", "typing", "unicodedata",
     "zoneinfo",
 }  # fmt: skip

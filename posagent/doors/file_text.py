@@ -7,7 +7,6 @@ says nothing of the kind, whenever it stops growing. Only whole lines count: a f
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -97,7 +96,7 @@ class FileReader:
         found = []
         for line in raw.splitlines(keepends=True):
             text, _ = decode_file(line)
-            row = next(csv.reader(io.StringIO(text), delimiter=table.delimiter), [])
+            row = next(csv.reader([text], delimiter=table.delimiter), [])
             if (receipt := read_row(row, table)) is not None:
                 found.append(Part(receipt, Document((text.strip(),), "end")))
         return found
