@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +29,7 @@ from posagent.open_checkout import open_checkout
 from posagent.page_events import SHOWN, page_event
 from posagent.print_lane import answer_job
 from posagent.reports import Report, Taken, answer_of, checked_date, read_day
+from posagent.sale_lookup import key_of_receipt
 from posagent.screen.backend import Answer, DeviceStatus, Json, Language, Level, Notice, OpenCheckout, PageEvent, Question, Status
 from posagent.screen.technician import TechnicianBackend
 from posagent.unsettled import Unsettled
@@ -145,7 +145,9 @@ class ScreenBackend:
     # ------------------------------------------------------------ asking
 
     def post_sale(self, sale: Json, idempotency_key: str) -> Answer:
-        """A sale through this door. Its identity is the receipt number, else the key."""
+        """A sale through this door. Its identity is the receipt number, else the key. A refund is proposed to the cashier, and is none yet."""
+        if sale.get("kind") == "refund":
+            return self.counter.propose_refund(sale["total"], sale.get("refund_of") or sale.get("receipt_no") or "")
         basket = basket_of_request(sale, idempotency_key, datetime.now().astimezone())
         return replied(ask_counter(self._agent, lambda now, reply: SaleArrived(now, basket, reply)))
 
@@ -262,10 +264,8 @@ def basket_of_request(sale: Mapping[str, Any], key: str, at: datetime) -> Basket
         raise Refused(str(wrong), code="E622") from wrong
     if not receipt_no:
         own = "k" + sha256(key.encode()).hexdigest()[:16]
-    elif re.fullmatch(r"[A-Za-z0-9_.-]{1,40}", receipt_no):
-        own = "n" + receipt_no
-    else:  # the POS's own words go into the record, not into a key
-        own = "h" + sha256(receipt_no.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    else:
+        own = key_of_receipt(receipt_no)
     return Basket(own, lines, at, sale.get("paid", True), sale.get("source", "api"), receipt_no, sale.get("after_redemptions", False))
 
 

@@ -83,6 +83,17 @@ class Basket:
 
 
 @dataclass(frozen=True, slots=True)
+class Refunded:
+    """One refund of a sale. ``kept``: (line, amount, pieces) of what the customer keeps after it; ``back``: yen of prepaid value given back;
+    ``cancelled``: ids of coupons that were not due any more."""
+
+    kept: tuple[tuple[int, int, int], ...]
+    entries: tuple[Mapping[str, Any], ...]
+    back: int = 0
+    cancelled: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Live:
     """A grant that stands: what a void negates and what a second scan is shown."""
 
@@ -101,6 +112,24 @@ class Live:
     payable: int = 0  # what was left to pay after it
     holder: Member | None = None  # whom the rules were told of, for a refund; None: not kept, or nobody
     program: str = ""  # "id@version"
+    refunds: tuple[Refunded, ...] = ()  # what was taken back since, oldest first
+
+    @property
+    def recorded(self) -> tuple[Mapping[str, Any], ...]:
+        """Everything that the sale has recorded on its member's accounts: what a void negates."""
+        taken = (entry for one in self.used for entry in one.took)
+        return (*self.entries, *taken, *(entry for one in self.refunds for entry in one.entries))
+
+    @property
+    def coupons_due(self) -> tuple[Mapping[str, str], ...]:
+        """The coupons that it issued and that no refund has cancelled."""
+        gone = {coupon for one in self.refunds for coupon in one.cancelled}
+        return tuple(coupon for coupon in self.coupons if coupon["id"] not in gone)
+
+    @property
+    def kept(self) -> dict[int, tuple[int, int]] | None:
+        """What the customer keeps after the last refund: line -> (amount, pieces); None: everything."""
+        return {index: (amount, qty) for index, amount, qty in self.refunds[-1].kept} if self.refunds else None
 
 
 def with_local(member: Member, grants: Iterable[Live]) -> Member:
@@ -111,7 +140,7 @@ def with_local(member: Member, grants: Iterable[Live]) -> Member:
     balances = dict(member.balances)
     for live in grants:
         if live.token == member.token and live.granted_at > as_of:
-            for entry in live.entries:
+            for entry in live.recorded:
                 balances[entry["account"]] = balances.get(entry["account"], 0) + entry["delta"]
     return replace(member, balances=balances)
 
@@ -248,8 +277,7 @@ def coupon_issued(now: Now, basket: Basket, number: int, card: Card, slip: Hande
 
 def sale_voided(now: Now, live: Live, reason: str, operator: str, role: Role, rules: Rules) -> Draft:
     """The exact negation of everything that a sale recorded: what it granted, and what was used up in it."""
-    recorded = (*live.entries, *(entry for one in live.used for entry in one.took))
-    negated = [{**entry, "delta": -entry["delta"]} for entry in recorded]
+    negated = [{**entry, "delta": -entry["delta"]} for entry in live.recorded]
     return drafted(
         now, rules, ev.SALE_VOIDED, f"{live.basket.key}/void/{live.number}",
         day=live.business_date, member=live.token or None, sale_id=live.sale_id, entries=negated, ref=live.event_id,
@@ -260,15 +288,17 @@ def sale_voided(now: Now, live: Live, reason: str, operator: str, role: Role, ru
     )  # fmt: skip
 
 
-def coupons_voided(now: Now, live: Live, reason: str, operator: str, role: Role, rules: Rules) -> tuple[Draft, ...]:
-    """The coupons that a voided grant had issued are worth nothing any more, on whatever paper they are."""
+def coupons_voided(
+    now: Now, live: Live, reason: str, operator: str, role: Role, rules: Rules, ids: Sequence[str] | None = None
+) -> tuple[Draft, ...]:
+    """The coupons that a grant had issued are worth nothing any more, on whatever paper they are. ``ids``: these only."""
     return tuple(
         drafted(
             now, rules, ev.COUPON_VOIDED, f"{live.basket.key}/coupon/{coupon['id']}/void/{live.number}",
             day=live.business_date, sale_id=live.sale_id, reason=reason, operator=operator, role=role,
             data={"code_hash": coupon["code_hash"], "coupon_id": coupon["id"], "serial": coupon["serial"]},
         )
-        for coupon in live.coupons
+        for coupon in live.coupons_due if ids is None or coupon["id"] in ids
     )  # fmt: skip
 
 

@@ -19,11 +19,15 @@ from datetime import datetime
 from typing import Any, Literal, assert_never
 
 from posagent import checkout as co
+from posagent import counter_amend as ca
 from posagent import counter_charge as cc
 from posagent import counter_redeem as cr
 from posagent import events as ev
 from posagent.checkout import Basket, Card, Live, Now, Rules, sale_id_of
 from posagent.counter_parts import (
+    AdjustAccount,
+    AdjustAsked,
+    Amendment,
     Answered,
     AttachCard,
     Authorised,
@@ -37,11 +41,14 @@ from posagent.counter_parts import (
     GrantPoints,
     Input,
     KeepRedemption,
+    LateGrantAsked,
     LetGo,
     NoteCode,
     OpenSale,
     PrintJob,
     RedeemAsked,
+    RefundAsked,
+    RefundSale,
     ReleaseAsked,
     SaleArrived,
     Scanned,
@@ -55,9 +62,11 @@ from posagent.counter_parts import (
     VoidAsked,
     VoidCharge,
     VoidGrant,
+    refusing,
     reply_to,
 )
 from posagent.handout import HandedSlip, slips_for_grant
+from posagent.loyalty.days import late_allows
 from posagent.loyalty.model import Quote, SaleRejected
 from posagent.loyalty.offline import Situation, offline_allows
 from posagent.loyalty.rules import Program
@@ -86,8 +95,8 @@ def step(state: State, input_: Input, rules: Rules) -> Step:
             new, effects = _void_asked(state, input_, rules)
         case RedeemAsked():
             new, effects = cr.redeem_asked(state, input_, rules)
-        case ChargeAsked():
-            new, effects = cc.charge_asked(state, input_, rules)
+        case ChargeAsked() | LateGrantAsked() | RefundAsked() | AdjustAsked():
+            new, effects = _amend(state, input_, rules)
         case ReleaseAsked():
             new, effects = cr.release_asked(state, input_, rules)
         case Authorised():
@@ -101,6 +110,20 @@ def step(state: State, input_: Input, rules: Rules) -> Step:
         case _:
             assert_never(input_)
     return new, (*expired, *unanswered, *effects, *_let_go(new, input_, effects, rules))
+
+
+def _amend(state: State, asked: ChargeAsked | LateGrantAsked | RefundAsked | AdjustAsked, rules: Rules) -> Step:
+    match asked:
+        case ChargeAsked():
+            return cc.charge_asked(state, asked, rules)
+        case LateGrantAsked():
+            return _late_grant(state, asked, rules)
+        case RefundAsked():
+            return ca.refund_asked(state, asked, rules)
+        case AdjustAsked():
+            return ca.adjust_asked(state, asked, rules)
+        case _:
+            assert_never(asked)
 
 
 def _let_go(state: State, input_: Input, effects: tuple[Effect, ...], rules: Rules) -> tuple[Effect, ...]:
@@ -229,6 +252,31 @@ def _grant(state: State, now: Now, basket: Basket, card: Card, rules: Rules, *, 
     return state, (Commit((*drafts, *using.drafts, *coupons), intent, jobs),)
 
 
+def _late_grant(state: State, asked: LateGrantAsked, rules: Rules) -> Step:
+    """Points for an earlier sale, under the program that is in force and with the member as the snapshot knows him now."""
+    basket, card, program, sale_id = asked.basket, state.card, rules.program, sale_id_of(asked.basket, rules)
+    if program is None or card is None:
+        return refusing(state, asked.reply, "E600" if program is None else "E657")
+    live = state.live.get(sale_id, asked.live)
+    if live is not None and live.token:
+        if live.token != card.member.token:
+            return _conflict(state, asked.reply, sale_id)
+        return state, reply_to(asked.reply, "already", _result(live))
+    if not basket.paid:
+        return refusing(state, asked.reply, "E670")
+    if state.basket is not None and state.basket.key != basket.key:  # one sale at a time, or the wrong one is closed
+        return refusing(state, asked.reply, "E671")
+    same_day = rules.day(asked.now.at) == rules.day(basket.at)
+    situation = Situation(own=True, same_day=same_day, yen=basket.total)
+    offline = asked.now.offline and not offline_allows(program.offline, "late.grant", situation).allow
+    if offline or not late_allows(program.limits.late_days, basket.at, asked.now.at, program.day_start):
+        return refusing(state, asked.reply, "E674")
+    used = live.used if live is not None and not cr.kept_for(state, basket) else ()
+    voided = {**state.voided, sale_id: max(asked.voids, state.voided.get(sale_id, 0))} if asked.voids else state.voided
+    state = replace(state, redemptions=(*state.redemptions, *used), voided=voided)
+    return _grant(state, asked.now, basket, replace(card, source="late"), rules, reply=asked.reply)
+
+
 def _over_the_limits(now: Now, basket: Basket, card: Card, result: Quote, program: Program) -> str:
     """Why this grant must wait until head office can be asked (or has heard of the others); "" when it need not."""
     if now.unsent >= program.offline.queue_stop:
@@ -281,16 +329,30 @@ def _answered(state: State, answer: Answered, rules: Rules) -> Step:
             return cr.now_kept(state, answer, intent, rules)
         case LetGo():
             return cr.now_released(state, answer, intent, rules)
-        case ChargeValue():
-            return cc.charged_now(state, answer, intent, rules)
-        case VoidCharge():
-            return cc.voided_now(state, intent)
+        case ChargeValue() | VoidCharge() | RefundSale() | AdjustAccount():
+            return _amended(state, answer, intent)
         case UseRedemptions():
             return _used(state, answer, intent, rules)
+        case VoidGrant(live, reply) if answer.result == "conflict":
+            return _conflict(state, reply, live.sale_id)
         case VoidGrant(live, reply):
             fields = {"sale_id": live.sale_id, "points": -co.points_of(live.entries), "member": live.masked}
             back = {"coupons_back": [one.found.label for one in live.used if one.found]} if live.used else {}
             return _without(state, live, now.ms), (CancelSlips(live.slips), *reply_to(reply, "voided", fields | back))
+        case _:
+            assert_never(intent)
+
+
+def _amended(state: State, answer: Answered, intent: Amendment) -> Step:
+    match intent:
+        case ChargeValue():
+            return cc.charged_now(state, answer, intent)
+        case VoidCharge():
+            return cc.voided_now(state, intent)
+        case RefundSale():
+            return ca.refunded_now(state, answer, intent)
+        case AdjustAccount():
+            return ca.adjusted_now(state, answer, intent)
         case _:
             assert_never(intent)
 
@@ -462,6 +524,9 @@ def resume(stored: Iterable[tuple[str, str, Mapping[str, Any]]], now: Now, rules
             )
         elif type_ == ev.SALE_VOIDED and data["sale_id"] in state.live:
             state = _without(state, state.live[data["sale_id"]], ms)
+        elif type_ == ev.SALE_REFUNDED and data["sale_id"] in state.live:
+            live = state.live[data["sale_id"]]
+            state = ca.with_live(state, replace(live, refunds=(*live.refunds, ca.refunded_of(data))))
         elif type_ == ev.VALUE_CHARGED:
             state = cc.with_charge(state, cc.charged_of(data, event_id))
         elif type_ == ev.VALUE_VOIDED:

@@ -114,7 +114,7 @@ def _commit(state: State, word: Authorised, asked: ChargeAsked, card: Card, resu
     return state, (Commit((charged,), ChargeValue(asked.id, len(slips), asked.reply), jobs),)
 
 
-def charged_now(state: State, answer: Answered, intent: ChargeValue, rules: Rules) -> Step:
+def charged_now(state: State, answer: Answered, intent: ChargeValue) -> Step:
     """It is on record."""
     if answer.result == "conflict":
         refused = refusing(state, intent.reply, "E656")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -10,17 +11,19 @@ from datetime import date, datetime
 from hashlib import sha256
 from typing import Any, cast
 
-from posagent.agent import Agent, Ask
+from posagent.agent import Agent, Ask, Say
 from posagent.authorise import ASK_S, Looked
-from posagent.checkout import Now
-from posagent.counter_parts import ChargeAsked, Input, RedeemAsked, ReleaseAsked, Reply
+from posagent.checkout import Live, Now
+from posagent.counter_parts import AdjustAsked, ChargeAsked, Input, LateGrantAsked, RedeemAsked, RefundAsked, ReleaseAsked, Reply
 from posagent.counter_redeem import code_of, reckoned, refusal_code
 from posagent.errors import PosagentError, Refused
+from posagent.events import Role
 from posagent.handout import code_hash
 from posagent.loyalty.coupons import read_code
 from posagent.loyalty.model import SaleRejected
 from posagent.messages import words
 from posagent.redeeming import FoundCoupon, Redeemable, Redemption, fields_of
+from posagent.sale_lookup import FoundSale, find_sale, sale_id_of_receipt
 from posagent.screen.backend import Answer, Json
 
 ANSWER_S = 12.0
@@ -42,6 +45,8 @@ class CounterDesk:
 
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
+        self._reader = agent.journal.reader()
+        self._reading = threading.Lock()
 
     def check_coupon(self, code: str) -> Json:
         """See `CounterBackend.check_coupon`."""
@@ -81,7 +86,52 @@ class CounterDesk:
         hold, who = hold_id(place.place.register, idempotency_key), operator or place.operator
         return replied(self._ask(lambda now, reply: ChargeAsked(now, hold, amount, tender, who, reply)))
 
+    def late_grant(self, sale_id: str, receipt_no: str) -> Answer:
+        """See `CounterBackend.late_grant`."""
+        rules = self._agent.rules
+        if not sale_id and not receipt_no:
+            raise Refused("name the sale by its sale_id or its receipt_no", code="E608")
+        wanted = sale_id or sale_id_of_receipt(receipt_no, rules.day(datetime.now().astimezone()), rules)
+        found = self._found(wanted)
+        return replied(self._ask(lambda now, reply: LateGrantAsked(now, found.basket, found.live, found.voids, reply)))
+
+    def refund(self, sale_id: str, lines: list[Json] | None, total: int | None, reason: str, operator: str, role: str) -> Answer:
+        """See `CounterBackend.refund`."""
+        found = self._found(sale_id)
+        live = found.live
+        if live is None:
+            raise Refused(f"sale {sale_id}: nothing is granted for it, so nothing can be refunded", code="E609" if found.voids else "E608")
+        kept = None if lines is None else tuple(_kept_line(line, live) for line in lines)
+        who = operator or self._agent.rules.operator
+        return replied(self._ask(lambda now, reply: RefundAsked(now, live, kept, total, reason, who, _role(role), reply)))
+
+    def propose_refund(self, amount: int, of: str) -> Answer:
+        """A POS has rung up a refund: the sale that it names (by id, or by receipt number of today) is shown for a manager to confirm."""
+        rules = self._agent.rules
+        ids = (of, sale_id_of_receipt(of, rules.day(datetime.now().astimezone()), rules)) if of else ()
+        with self._reading:
+            found = next((one for sale_id in ids if (one := find_sale(self._reader.find, sale_id, rules)) and one.live), None)
+        proposal: dict[str, Any] = {"result": "refund_proposed", "amount": amount}
+        if found is not None and found.live is not None:
+            kept = found.live.kept
+            left = found.basket.total if kept is None else sum(part for part, _ in kept.values())
+            proposal |= {"sale_id": found.sale_id, "remaining_total": max(0, left - amount), "member": found.live.masked}
+        self._agent.post(Say("E675" if found else "E676", dict(proposal)))
+        return Answer("waiting", proposal)
+
+    def adjust(self, account: str, delta: int, reason: str, text: str, operator: str, role: str, idempotency_key: str) -> Answer:
+        """See `CounterBackend.adjust`."""
+        who, key = operator or self._agent.rules.operator, sha256(idempotency_key.encode()).hexdigest()[:24]
+        return replied(self._ask(lambda now, reply: AdjustAsked(now, key, account, delta, reason, text, who, _role(role), reply)))
+
     # ------------------------------------------------------------
+
+    def _found(self, sale_id: str) -> FoundSale:
+        with self._reading:
+            found = find_sale(self._reader.find, sale_id, self._agent.rules)
+        if found is None:
+            raise Refused("this register's journal has no such sale; look at the list of sales", code="E608")
+        return found
 
     def _ask(self, make: Callable[[Now, int], Input]) -> Reply:
         return ask_counter(self._agent, make)
@@ -109,6 +159,18 @@ class CounterDesk:
             return {}, refusal_code(reckoning.refused[one.id])
         fields = fields_of(reckoning, (one,), basket.lines, one)
         return {key: fields[key] for key in ("discount", "per_rate", "payable")} | {"gift": reckoning.shares[one.id].gift}, ""
+
+
+def _role(role: str) -> Role:
+    return "manager" if role == "manager" else "staff"
+
+
+def _kept_line(line: Json, live: Live) -> tuple[int, int, int]:
+    """(line, amount, pieces) from 0; all pieces where the request says none."""
+    index = line["line"] - 1
+    lines = live.basket.lines
+    qty = line.get("quantity", lines[index].qty if index < len(lines) else 1)
+    return index, line["amount"], qty
 
 
 def hold_id(register: str, idempotency_key: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from posagent.checkout import Basket, Card, Live, Now
+from posagent.checkout import Basket, Card, Live, Now, Refunded
 from posagent.events import Draft, Role
 from posagent.redeeming import Charged, FoundCoupon, Redemption
 
@@ -127,6 +127,47 @@ class ReleaseAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class LateGrantAsked:
+    """The member who waits gets points for an earlier sale, as the journal has it. ``voids``: how many grants of it were voided."""
+
+    now: Now
+    basket: Basket
+    live: Live | None
+    voids: int
+    reply: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefundAsked:
+    """A part of a sale comes back. ``live``: as the journal has it. ``kept``: (line, amount, pieces) of what the customer keeps, or else
+    ``remaining``: the total of it."""
+
+    now: Now
+    live: Live
+    kept: tuple[tuple[int, int, int], ...] | None
+    remaining: int | None
+    reason: str
+    operator: str
+    role: Role
+    reply: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AdjustAsked:
+    """An account of the member who waits is put right by hand. ``key``: of the wish."""
+
+    now: Now
+    key: str
+    account: str
+    delta: int
+    reason: str
+    text: str
+    operator: str
+    role: Role
+    reply: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Authorised:
     """Head office's word on what was asked, or that there was none. ``lots``: what each lot pays, (account, lot, amount)."""
 
@@ -169,7 +210,10 @@ class Answered:
     jobs: tuple[int, ...] = ()
 
 
-Input = Scanned | CodeSeen | SaleArrived | VoidAsked | RedeemAsked | ReleaseAsked | ChargeAsked | Authorised | Cleared | Ticked | Answered
+Input = (
+    Scanned | CodeSeen | SaleArrived | VoidAsked | RedeemAsked | ReleaseAsked | ChargeAsked | LateGrantAsked | RefundAsked | AdjustAsked
+    | Authorised | Cleared | Ticked | Answered
+)  # fmt: skip
 
 
 # ---------------------------------------------------------------- effects
@@ -263,11 +307,31 @@ class VoidCharge:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundSale:
+    """Intent: a part of a sale is taken back. ``slips``: of coupons that are not due any more."""
+
+    live: Live
+    refunded: Refunded
+    slips: tuple[str, ...]
+    fields: Mapping[str, Any]
+    reply: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AdjustAccount:
+    """Intent: an account is put right."""
+
+    fields: Mapping[str, Any]
+    reply: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class NoteCode:
     """Intent: a code without a checkout goes on record."""
 
 
-Intent = AttachCard | OpenSale | GrantPoints | VoidGrant | KeepRedemption | LetGo | UseRedemptions | ChargeValue | VoidCharge | NoteCode
+Amendment = ChargeValue | VoidCharge | RefundSale | AdjustAccount
+Intent = AttachCard | OpenSale | GrantPoints | VoidGrant | KeepRedemption | LetGo | UseRedemptions | NoteCode | Amendment
 
 
 @dataclass(frozen=True, slots=True)

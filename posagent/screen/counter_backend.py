@@ -19,5 +19,14 @@ class CounterBackend(Protocol):
     def charge(self, amount: int, tender: str, operator: str, idempotency_key: str) -> Answer:
         """Pays value in for the member who waits."""
 
+    def late_grant(self, sale_id: str, receipt_no: str) -> Answer:
+        """Grants an earlier sale to the member who waits; by its id, or by its receipt number of today."""
+
+    def refund(self, sale_id: str, lines: list[Json] | None, total: int | None, reason: str, operator: str, role: str) -> Answer:
+        """A part of a sale comes back. ``lines``: what the customer keeps of each line ({"line", "amount", "quantity"}), or else its total."""
+
+    def adjust(self, account: str, delta: int, reason: str, text: str, operator: str, role: str, idempotency_key: str) -> Answer:
+        """Puts an account of the member who waits right by hand."""
+
     def release(self, redemption: str) -> Answer:
         """Takes a redemption off the open sale."""

@@ -13,7 +13,7 @@ from posagent.screen.answering import as_json, once
 from posagent.screen.backend import Answer, Backend
 from posagent.screen.callers import role_of
 from posagent.screen.calls import Calls, RecentAnswers
-from posagent.screen.counter_schemas import CHARGE, COUPON_CHECK, REDEMPTION, RELEASE
+from posagent.screen.counter_schemas import ADJUSTMENT, CHARGE, COUPON_CHECK, LATE_GRANT, REDEMPTION, REFUND, RELEASE
 from posagent.screen.problems import Problem
 from posagent.screen.schemas import read
 
@@ -27,6 +27,9 @@ class CounterRoutes:
             Route("/v1/coupons/check", self._check, methods=["POST"]),
             Route("/v1/redemptions", self._redeem, methods=["POST"]),
             Route("/v1/charges", self._charge, methods=["POST"]),
+            Route("/v1/late-grants", self._late_grant, methods=["POST"]),
+            Route("/v1/refunds", self._refund, methods=["POST"]),
+            Route("/v1/adjustments", self._adjust, methods=["POST"]),
             Route("/v1/redemptions/{redemption}/release", self._release, methods=["POST"]),
         ]
 
@@ -51,6 +54,32 @@ class CounterRoutes:
             return self._calls.ask(self._backend.counter.charge, asked["amount"], asked.get("tender", "cash"), operator, key)
 
         return await once(self._recent, request, CHARGE, act)
+
+    async def _late_grant(self, request: Request) -> Response:
+        return await once(
+            self._recent,
+            request,
+            LATE_GRANT,
+            lambda asked: self._calls.ask(self._backend.counter.late_grant, asked.get("sale_id", ""), asked.get("receipt_no", "")),
+        )
+
+    async def _refund(self, request: Request) -> Response:
+        def act(asked: dict[str, Any]) -> Awaitable[Answer]:
+            role, operator = role_of(request, asked)
+            kept = asked.get("remaining_lines"), asked.get("remaining_total")
+            return self._calls.ask(self._backend.counter.refund, asked["sale_id"], *kept, asked["reason"], operator, role)
+
+        return await once(self._recent, request, REFUND, act)
+
+    async def _adjust(self, request: Request) -> Response:
+        key = request.headers["idempotency-key"]
+
+        def act(asked: dict[str, Any]) -> Awaitable[Answer]:
+            role, operator = role_of(request, asked)
+            what = asked["account"], asked["delta"], asked["reason"], asked.get("text", "")
+            return self._calls.ask(self._backend.counter.adjust, *what, operator, role, key)
+
+        return await once(self._recent, request, ADJUSTMENT, act)
 
     async def _release(self, request: Request) -> Response:
         redemption = request.path_params["redemption"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from posagent.loyalty.reversal import ADJUST_REASONS
 from posagent.screen.schemas import LARGEST_AMOUNT, Schema
 
 _TEXT: Schema = {"type": "string"}
@@ -49,6 +50,84 @@ CHARGED: Schema = {
         "bonus": _NUMBER,
         "balance": {"type": "integer", "description": "with this charge"},
         "member": {"type": "string", "description": "masked"},
+    },
+}
+SALE_ID: Schema = {"type": "string", "minLength": 1, "maxLength": 80}
+LATE_GRANT: Schema = {
+    "type": "object",
+    "description": "an earlier sale of this register, by its id or by its receipt number of today, for the member who waits",
+    "additionalProperties": False,
+    "properties": {"sale_id": SALE_ID, "receipt_no": {"type": "string", "minLength": 1, "maxLength": 40}, "operator": OPERATOR},
+}
+REFUND: Schema = {
+    "type": "object",
+    "required": ["sale_id", "reason"],
+    "additionalProperties": False,
+    "properties": {
+        "sale_id": SALE_ID,
+        "reason": {"type": "string", "enum": ["returned", "wrong_amount", "defect", "other"]},
+        "remaining_lines": {
+            "type": "array",
+            "maxItems": 500,
+            "description": "what the customer keeps; a line that is left out came back whole",
+            "items": {
+                "type": "object",
+                "required": ["line", "amount"],
+                "additionalProperties": False,
+                "properties": {
+                    "line": {"type": "integer", "minimum": 1, "maximum": 500, "description": "its place in the sale, from 1"},
+                    "amount": {"type": "integer", "minimum": 0, "maximum": LARGEST_AMOUNT},
+                    "quantity": {"type": "integer", "minimum": 1, "maximum": 9999},
+                },
+            },
+        },
+        "remaining_total": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": LARGEST_AMOUNT,
+            "description": "instead of lines, for a sale of one line; 0: everything came back",
+        },
+        "operator": OPERATOR,
+        "role": ROLE,
+    },
+}
+REFUNDED: Schema = {
+    "type": "object",
+    "required": ["state", "result", "sale_id", "points", "amount"],
+    "properties": {
+        "state": {"type": "string", "enum": ["done"]},
+        "result": {"type": "string", "enum": ["refunded", "already"]},
+        "sale_id": _TEXT,
+        "points": {"type": "integer", "description": "what the grant changes by"},
+        "returned_points": {"type": "integer", "description": "used points that went back"},
+        "value_back": {"type": "integer", "description": "yen of prepaid value that went back to the account; it is never paid out"},
+        "amount": {"type": "integer", "description": "what the customer keeps, before reductions"},
+        "coupons_cancelled": _NUMBER,
+        "member": _TEXT,
+    },
+}
+ADJUSTMENT: Schema = {
+    "type": "object",
+    "required": ["account", "delta", "reason"],
+    "additionalProperties": False,
+    "properties": {
+        "account": {"type": "string", "pattern": "^[a-z0-9_-]{1,40}$"},
+        "delta": {"type": "integer", "minimum": -LARGEST_AMOUNT, "maximum": LARGEST_AMOUNT},
+        "reason": {"type": "string", "enum": list(ADJUST_REASONS)},
+        "text": {"type": "string", "maxLength": 200, "description": "needed with the reason other; nothing personal"},
+        "operator": OPERATOR,
+        "role": ROLE,
+    },
+}
+ADJUSTED: Schema = {
+    "type": "object",
+    "required": ["state", "result", "account", "delta"],
+    "properties": {
+        "state": {"type": "string", "enum": ["done"]},
+        "result": {"type": "string", "enum": ["adjusted", "already"]},
+        "account": _TEXT,
+        "delta": _NUMBER,
+        "member": _TEXT,
     },
 }
 RELEASE: Schema = {"type": "object", "additionalProperties": False, "properties": {}}
@@ -158,5 +237,6 @@ OPEN_CHECKOUT: Schema = {
 }
 COUNTER: dict[str, Schema] = {
     "CouponCheck": COUPON_CHECK, "CouponChecked": CHECK_ANSWER, "Redemption": REDEMPTION, "Release": RELEASE, "Redeemed": REDEMPTION_ANSWER,
-    "Charge": CHARGE, "Charged": CHARGED,
+    "Charge": CHARGE, "Charged": CHARGED, "LateGrant": LATE_GRANT, "Refund": REFUND, "Refunded": REFUNDED,
+    "Adjustment": ADJUSTMENT, "Adjusted": ADJUSTED,
 }  # fmt: skip

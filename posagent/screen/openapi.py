@@ -283,6 +283,9 @@ def document() -> dict[str, Any]:
             },
             "/v1/redemptions": {"post": _change("redeem", "Keeps coupon, points or value for the sale", "Redemption", answer="Redeemed")},
             "/v1/charges": {"post": _change("charge", "Pays value in for the member who waits", "Charge", answer="Charged")},
+            "/v1/late-grants": {"post": _change("lateGrant", "Grants an earlier sale to the member who waits", "LateGrant", also=("404",))},
+            "/v1/refunds": {"post": _change("refund", "A part of a sale comes back", "Refund", (_UNLOCK_HEADER,), ("404",), "Refunded")},
+            "/v1/adjustments": {"post": _change("adjust", "An account is put right", "Adjustment", (_UNLOCK_HEADER,), answer="Adjusted")},
             "/v1/redemptions/{redemption}/release": {
                 "post": _change("release", "Takes it off the open sale", "Release", (_REDEMPTION,), ("404",), "Redeemed")
             },

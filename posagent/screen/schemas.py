@@ -24,6 +24,10 @@ SALE: Schema = {
     "properties": {
         "total": {**_AMOUNT, "minimum": 1, "description": "what the customer pays, tax included"},
         "kind": {"type": "string", "enum": ["sale", "refund"]},
+        "refund_of": {
+            "type": "string", "minLength": 1, "maxLength": 80,
+            "description": "kind refund: the sale that comes back, by sale_id or by its receipt number of today; the page proposes the refund",
+        },
         "paid": {"type": "boolean", "description": "false: a total shown before payment; the grant waits"},
         "receipt_no": {"type": "string", "minLength": 1, "maxLength": 40},
         "after_redemptions": {

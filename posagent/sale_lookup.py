@@ -1,0 +1,83 @@
+"""Owns finding an earlier sale of this register in its journal, by its id or its receipt number, and how it stands now.
+
+Business keys are indexed, so a sale is a handful of look-ups, however long the journal. Only this register's own sales are here: others are
+head office's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from hashlib import sha256
+
+from offline_queue.events import Event
+from posagent.checkout import Basket, Live, Rules, basket_of, live_of
+from posagent.counter_amend import refunded_of
+
+Find = Callable[[str], Event | None]
+"""`JournalReader.find`: the event of a business key."""
+MOST = 50
+"""Grants, voids and refunds of one sale that are looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSale:
+    """``live`` None: nothing is granted for it now. ``voids``: how many grants of it were voided."""
+
+    sale_id: str
+    basket: Basket
+    live: Live | None
+    voids: int
+
+
+def key_of_receipt(receipt_no: str) -> str:
+    """What makes a sale with this receipt number this sale: the number itself, or a hash where it has characters that a key must not have."""
+    if re.fullmatch(r"[A-Za-z0-9_.-]{1,40}", receipt_no):
+        return "n" + receipt_no
+    return "h" + sha256(receipt_no.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def sale_id_of_receipt(receipt_no: str, business_date: str, rules: Rules) -> str:
+    """The id of a sale of this register."""
+    return f"{rules.place.store}-{rules.place.register}-{business_date}-{key_of_receipt(receipt_no)}"
+
+
+def find_sale(find: Find, sale_id: str, rules: Rules) -> FoundSale | None:
+    """None: no sale of this register, or not in its journal any more."""
+    start = f"{rules.place.store}-{rules.place.register}-"
+    day, key = sale_id[len(start) :][:10], sale_id[len(start) + 11 :]
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        return None
+    if not sale_id.startswith(start) or not key:
+        return None
+    front = f"{day}/{rules.place.register}/{key}"
+    live, voids = _live(find, front)
+    seen = find(f"{front}/seen")
+    basket = live.basket if live else basket_of(seen.data) if seen else None
+    return None if basket is None else FoundSale(sale_id, basket, live, voids)
+
+
+def _live(find: Find, front: str) -> tuple[Live | None, int]:
+    """The grant that stands, with its refunds; and how many were voided before it."""
+    voids = 0
+    for number in range(1, MOST):
+        granted = find(f"{front}/grant" if number == 1 else f"{front}/grant/{number}")
+        voided = find(f"{front}/void/{number}") is not None
+        voids += voided
+        if granted is not None and not voided:
+            return _with_refunds(find, front, live_of(granted.data, granted.id)), voids
+        if granted is None and not voided:
+            break
+    return None, voids
+
+
+def _with_refunds(find: Find, front: str, live: Live) -> Live:
+    for number in range(1, MOST):
+        refunded = find(f"{front}/refund/{live.number}/{number}")
+        if refunded is None:
+            break
+        live = replace(live, refunds=(*live.refunds, refunded_of(refunded.data)))
+    return live
