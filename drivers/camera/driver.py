@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drivers.camera.accept import Acceptance, code_rules
-from drivers.camera.advice import advise
+from drivers.camera.advice import advise, is_dark
 from drivers.camera.live import FrameReader, Looked
 from drivers.camera.sources import FilmSource, FolderSource, Source
 from drivers.camera.strips import find_strips, strip_at
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 FORMATS = ("EAN13", "EAN8", "Code128", "Codabar", "QRCode")
 _STILL_S = 0.5  # a view that does not change is looked at twice a second
+_DARK_S = 3.0  # for so long: a hand in front of the lens is no covered lens
+_NO_FRAME_S = 5.0
+_FIRST_FRAME_S = 2.0
 _PREVIEW_WIDTH = 480
 _PREVIEW_BYTES = 40_000  # a frame of the device process's protocol holds 64 kB of JSON
 
@@ -34,9 +37,13 @@ COMMON: dict[str, Option] = {
 
 
 class CameraScanner:
-    """`posagent.ports.Scanner` over any source of frames."""
+    """`posagent.ports.Scanner` over any source of frames.
 
-    def __init__(self, name: str, source: Source, options: Options, *, still_s: float = _STILL_S) -> None:
+    A camera that sees only darkness, or shows nothing any more, is trouble that somebody at the counter can mend (E310, E311): it is lost
+    until it sees again. ``steady``: the source must give frames all the time, as a camera does and a folder does not.
+    """
+
+    def __init__(self, name: str, source: Source, options: Options, *, still_s: float = _STILL_S, steady: bool = False) -> None:
         try:
             import cv2
         except ImportError as missing:
@@ -50,6 +57,11 @@ class CameraScanner:
         self._looked = Looked()
         self._acceptance = Acceptance(code_rules(name, options["code"]), self._everything)
         self._rest_until_s = 0.0
+        self._name = name
+        self._steady = steady
+        self._seen_s = self._lit_s = time.monotonic()
+        if steady:
+            self._first_frame()
 
     def read(self, timeout_s: float) -> Sequence[Scan]:
         deadline = time.monotonic() + timeout_s
@@ -59,9 +71,8 @@ class CameraScanner:
                 time.sleep(min(rest, left))
                 continue
             luma = self._source.grab(left)
-            if luma is None:
-                continue
-            if scan := self._look(luma):
+            self._watch(luma)
+            if luma is not None and (scan := self._look(luma)):
                 return [scan]
         return []
 
@@ -89,6 +100,37 @@ class CameraScanner:
             "read": [symbol.format for symbol in read],
             **advise(luma, strips, bool(read)),
         }
+
+    def _first_frame(self) -> None:
+        """Opened means that it sees. Raises DeviceError, the source closed."""
+        deadline = time.monotonic() + _FIRST_FRAME_S
+        try:
+            while (luma := self._source.grab(max(0.0, deadline - time.monotonic()))) is None:
+                if time.monotonic() >= deadline:
+                    raise self._stands_still()
+            if is_dark(luma):
+                raise self._dark()
+        except DeviceError:
+            self._source.close()
+            raise
+
+    def _watch(self, luma: Luma | None) -> None:
+        now = time.monotonic()
+        if luma is None:
+            if self._steady and now - self._seen_s > _NO_FRAME_S:
+                raise self._stands_still()
+            return
+        self._seen_s = now
+        if not self._steady or not is_dark(luma):
+            self._lit_s = now
+        elif now - self._lit_s > _DARK_S:
+            raise self._dark()
+
+    def _dark(self) -> DeviceError:
+        return DeviceError(f"{self._name}: the camera sees only darkness; uncover the lens, or turn on a light", code="E310")
+
+    def _stands_still(self) -> DeviceError:
+        return DeviceError(f"{self._name}: the camera gives no pictures; unplug it and plug it in again", code="E311")
 
     def _look(self, luma: Luma) -> Scan | None:
         now_ns = time.monotonic_ns()
@@ -119,7 +161,7 @@ def _open_camera(name: str, options: Options) -> CameraScanner:
     if options["focus"] >= 0:
         controls |= {"auto_focus": 0, "focus": options["focus"]}
     size = {"480": (640, 480), "720": (1280, 720), "1080": (1920, 1080)}[options["lines"]]
-    return CameraScanner(name, V4l2Source(name, options["node"], *size, controls=controls), options)
+    return CameraScanner(name, V4l2Source(name, options["node"], *size, controls=controls), options, steady=True)
 
 
 def _open_folder(name: str, options: Options) -> CameraScanner:

@@ -1,36 +1,28 @@
-"""Owns `posagent scan`: what is in a picture, what becomes of a code, and what the scanners read right now."""
+"""Owns `posagent scan decode` and `classify`: what is in a picture, and what becomes of a code. `scan_listen` has the third."""
 
 from __future__ import annotations
 
 import json
 import sys
-import threading
-import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from importlib.metadata import entry_points
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import Any, assert_never, cast
+from typing import Any, cast
 
+from posagent.cli.scan_words import in_words, name_of, printable
 from posagent.errors import DeviceError, PosagentError, SettingsError
 from posagent.member_code import (
     Ambiguous,
-    Coupon,
     Explanation,
-    Meaning,
-    Member,
-    Product,
     Refused,
     Rules,
-    Staff,
     default_rules,
     explain,
     read_rules,
 )
 from posagent.member_code.symbologies import aim_of
-from posagent.ports import Driver, Options, Scan, Scanner
 from posagent.strict import Table
 
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm"}
@@ -47,10 +39,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     classify.add_argument("--symbology", metavar="S", default="", help="a name (JAN, NW-7, Code128, QR) or AIM identifier (E0)")
     classify.add_argument("--rules", metavar="FILE", type=Path, help="a file with [[code]] tables; default: the demonstration shop's")
     classify.add_argument("--json", action="store_true", help="one JSON object")
-    listen = actions.add_parser("listen", help="show what the configured scanners read, without the agent")
+    listen = actions.add_parser("listen", help="show what the scanners read: through the agent where one runs, else from the devices")
     listen.add_argument("--settings", metavar="FILE", type=Path, help="the settings file; default: /etc/posagent/posagent.toml")
     listen.add_argument("--for", dest="for_s", metavar="SECONDS", type=int, default=0, help="stop after so long (0: with Ctrl-C)")
     listen.add_argument("--json", action="store_true", help="one JSON object per scan and line")
+    listen.add_argument("--test", action="store_true", help="while it runs, the agent explains scans instead of counting them (test mode)")
 
 
 def run(args: Namespace) -> int:
@@ -60,7 +53,9 @@ def run(args: Namespace) -> int:
         case "classify":
             return _classify(args)
         case _:
-            return _listen(args)
+            from posagent.cli.scan_listen import listen
+
+            return listen(args)
 
 
 # ---------------------------------------------------------------- decode
@@ -87,7 +82,7 @@ def _decode(args: Namespace) -> int:
             if args.json:
                 print(json.dumps(code, ensure_ascii=False), flush=True)
             else:
-                print(f"{code['file']}: {_printable(code['text'])}  ({code['symbology']}, {code['ms']:.0f} ms, {code['how']})", flush=True)
+                print(f"{code['file']}: {printable(code['text'])}  ({code['symbology']}, {code['ms']:.0f} ms, {code['how']})", flush=True)
     return worst
 
 
@@ -109,11 +104,6 @@ def _pictures(names: Iterable[str]) -> Iterable[str]:
             yield name
 
 
-def _printable(text: str) -> str:
-    """Codes are foreign text: nothing in them may steer the terminal."""
-    return "".join(character if character.isprintable() else f"\\x{ord(character):02x}" for character in text)
-
-
 # ---------------------------------------------------------------- classify
 
 
@@ -130,7 +120,7 @@ def _classify(args: Namespace) -> int:
         if not args.rules:
             print("rules: the demonstration shop's (--rules FILE for your own)")
         _print_steps(found)
-        print(_in_words(found))
+        print(in_words(found))
     return 1 if isinstance(found.verdict, Refused) else 0
 
 
@@ -147,17 +137,13 @@ def _rules(path: Path) -> Rules:
 
 def _as_json(found: Explanation) -> dict[str, Any]:
     verdict = found.verdict
-    body: dict[str, Any] = {"verdict": _name(verdict)}
+    body: dict[str, Any] = {"verdict": name_of(verdict)}
     match verdict:
         case Ambiguous():
-            body["candidates"] = [{"verdict": _name(one), **asdict(one)} for one in verdict.candidates]
+            body["candidates"] = [{"verdict": name_of(one), **asdict(one)} for one in verdict.candidates]
         case _:
             body |= asdict(verdict)
     return body | {"steps": [asdict(step) for step in found.steps]}
-
-
-def _name(verdict: object) -> str:
-    return type(verdict).__name__.lower()
 
 
 def _print_steps(found: Explanation) -> None:
@@ -166,99 +152,4 @@ def _print_steps(found: Explanation) -> None:
         if step.rule != rule:
             rule = step.rule
             print(f"rule {rule}")
-        print(f"  {'yes' if step.passed else 'NO '}  {_printable(step.words)}")
-
-
-def _in_words(found: Explanation) -> str:
-    match found.verdict:
-        case Refused(reason, ja, en, near):
-            return f"refused ({reason}{f', nearest rule {near}' if near else ''})\n  {ja}\n  {en}"
-        case Ambiguous(candidates):
-            return "ambiguous: the cashier is asked\n" + "\n".join(f"  {_meaning(one)}" for one in candidates)
-        case Member() | Coupon() | Product() | Staff():
-            return _meaning(found.verdict)
-        case _:
-            assert_never(found.verdict)
-
-
-def _meaning(meaning: Meaning) -> str:
-    match meaning:
-        case Member(number, rule, _, timed):
-            return f"member {number} (rule {rule}{'' if timed == 'no' else ', time-limited: ' + timed})"
-        case Coupon(code, rule):
-            return f"coupon {code} (rule {rule})"
-        case Product(gtin, rule):
-            return f"product {gtin} (rule {rule})"
-        case Staff(code, rule):
-            return f"staff {code} (rule {rule})"
-        case _:
-            assert_never(meaning)
-
-
-# ---------------------------------------------------------------- listen
-
-
-def _listen(args: Namespace) -> int:
-    from posagent.settings import DEFAULT_PATH, load_settings
-
-    settings, registry = load_settings(args.settings or DEFAULT_PATH)
-    scanners = [(device.name, registry.drivers[device.driver], device.options) for device in settings.of("scanner")]
-    if not scanners:
-        raise DeviceError("no scanner is configured; `posagent devices` lists what is connected and the [[scanner]] table to paste")
-    heard: SimpleQueue[tuple[str, Scan | str]] = SimpleQueue()
-    stop = threading.Event()
-    threads = [threading.Thread(target=_hear, args=(*scanner, heard, stop), daemon=True) for scanner in scanners]
-    for thread in threads:
-        thread.start()
-    print(f"listening to {', '.join(name for name, _, _ in scanners)}; the agent must be stopped meanwhile; Ctrl-C ends", file=sys.stderr)
-    rules = settings.codes or default_rules()
-    end = time.monotonic() + args.for_s if args.for_s else None
-    count = 0
-    try:
-        while end is None or time.monotonic() < end:
-            try:
-                name, item = heard.get(timeout=0.2)
-            except Empty:
-                continue
-            count += isinstance(item, Scan)
-            _show(name, item, rules, args.json)
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(1.5)
-    return 0 if count else 5
-
-
-def _hear(name: str, driver: Driver, options: Options, heard: SimpleQueue[tuple[str, Scan | str]], stop: threading.Event) -> None:
-    """Owns one scanner until told to stop; trouble is told once and the device reopened."""
-    told = ""
-    while not stop.is_set():
-        try:
-            device = cast("Scanner", driver.open(name, options))
-            told = ""
-            heard.put((name, "ready"))
-            try:
-                while not stop.is_set():
-                    for scan in device.read(0.5):
-                        heard.put((name, scan))
-            finally:
-                device.close()
-        except DeviceError as trouble:
-            if str(trouble) != told:
-                told = str(trouble)
-                heard.put((name, f"[{trouble.code}] {told}"))
-            stop.wait(1.0)
-
-
-def _show(name: str, item: Scan | str, rules: Rules, as_json: bool) -> None:
-    if isinstance(item, str):
-        print(f"{name}: {item}", file=sys.stderr)
-        return
-    found = explain(item.text, item.aim, rules) if item.quality == "ok" else None
-    if as_json:
-        record = {"device": name, "text": item.text, "aim": item.aim, "quality": item.quality, "reason": item.reason}
-        print(json.dumps(record | ({"verdict": _name(found.verdict)} if found else {}), ensure_ascii=False), flush=True)
-    elif found:
-        print(f"{name}: {_printable(item.text)}  ]{item.aim or '--'}  {_in_words(found)}", flush=True)
-    else:
-        print(f"{name}: DAMAGED: {item.reason}; scan again", flush=True)
+        print(f"  {'yes' if step.passed else 'NO '}  {printable(step.words)}")

@@ -15,6 +15,7 @@ import pytest
 from drivers.camera.driver import CAMERA, CAMERA_FILM, CAMERA_FOLDER, CameraScanner, find_cameras
 from drivers.camera.sources import FilmSource, FolderSource
 from posagent.errors import DeviceError, DeviceMissing
+from posagent.messages import words
 from tools.phone_screens import CARRIERS, Carrier, empty_frame, sequence, shot
 
 Show = Callable[[Any], None]
@@ -169,3 +170,58 @@ def test_cameras_are_found_by_their_lasting_names(tmp_path: Path) -> None:
 
 def test_the_drivers_live_in_the_camera_process() -> None:
     assert {driver.home for driver in (CAMERA, CAMERA_FOLDER, CAMERA_FILM)} == {"camera"}
+
+
+class Frames:
+    """A source that shows one picture, or nothing."""
+
+    def __init__(self, luma: Any) -> None:
+        self.luma = luma
+        self.closed = False
+
+    def grab(self, timeout_s: float) -> Any:
+        if self.luma is None:
+            time.sleep(min(timeout_s, 0.02))
+        return self.luma
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit in ("_DARK_S", "_NO_FRAME_S", "_FIRST_FRAME_S"):
+        monkeypatch.setattr(f"drivers.camera.driver.{limit}", 0.1)
+
+
+BLACK = np.full((720, 1280), 3, np.uint8)
+LIT = np.full((720, 1280), 90, np.uint8)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(("later", "code"), [(BLACK, "E310"), (None, "E311")])
+def test_a_black_or_frozen_camera_is_told_to_the_cashier_and_not_opened_before_it_sees(later: Any, code: str) -> None:
+    source = Frames(LIT)
+    scanner = CameraScanner("cam", source, options_of(CAMERA_FOLDER, folder="x"), still_s=0.0, steady=True)
+    assert scanner.read(0.05) == []
+    source.luma = later
+    with pytest.raises(DeviceError) as lost:
+        scanner.read(5.0)
+    assert lost.value.code == code
+    for language in ("ja", "en"):
+        said = words(code, language)
+        assert said.title
+        assert said.todo
+    again = Frames(later)
+    with pytest.raises(DeviceError) as refused:
+        CameraScanner("cam", again, options_of(CAMERA_FOLDER, folder="x"), steady=True)
+    assert refused.value.code == code
+    assert again.closed
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_phone_in_a_dark_room_is_light_enough() -> None:
+    luma = BLACK.copy()
+    luma[200:500, 400:800] = 220
+    scanner = CameraScanner("cam", Frames(luma), options_of(CAMERA_FOLDER, folder="x"), still_s=0.0, steady=True)
+    assert scanner.read(0.4) == []
