@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from posagent.errors import SettingsError
+from posagent.scan_router import Route
 from posagent.settings import load_settings, read_settings
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +35,10 @@ def test_every_commented_setting_of_the_example_is_a_real_one_with_its_default()
     assert problems_of(text) == []
     plain, spelled = read_settings(EXAMPLE, base=Path("/x"))[0], read_settings(text, base=Path("/x"))[0]
     assert (plain.checkout, plain.register) == (spelled.checkout, spelled.register)
-    assert plain.devices == tuple(device for device in spelled.devices if device.kind != "sale_door")
+    extra = next(device for device in spelled.devices if device.name == "counter")
+    assert plain.devices == tuple(device for device in spelled.devices if device.kind != "sale_door" and device is not extra)
+    assert extra.route == Route(layout="jis")
+    assert extra.options["double_read_ms"] == 0
     assert [door.driver for door in spelled.of("sale_door")] == ["capture-printer"]
     assert plain.screen.listen == spelled.screen.listen
 
