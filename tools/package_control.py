@@ -35,6 +35,8 @@ CORE = Package(
         ("systemd/posagent.sysusers", "usr/lib/sysusers.d/posagent.conf", 0o644),
         ("systemd/posagent.tmpfiles", "usr/lib/tmpfiles.d/posagent.conf", 0o644),
         ("systemd/71-posagent.rules", "usr/lib/udev/rules.d/71-posagent.rules", 0o644),
+        ("systemd/posagent-router.conf", "usr/share/doc/posagent/examples/posagent-router.conf", 0o644),
+        ("systemd/71-posagent-router.rules", "usr/share/doc/posagent/examples/71-posagent-router.rules", 0o644),
         ("config/posagent.example.toml", "usr/share/doc/posagent/examples/posagent.toml", 0o644),
         ("config/program.example.toml", "usr/share/doc/posagent/examples/program.toml", 0o644),
         ("config/codes.example.toml", "usr/share/doc/posagent/examples/codes.toml", 0o644),
