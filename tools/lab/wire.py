@@ -42,6 +42,10 @@ class HandLine:
         self.called_at = 0.0
         threading.Thread(target=self._accept, name="hand", daemon=True).start()
 
+    def close(self) -> None:
+        """Takes no more calls."""
+        _end(self._listener)
+
     @property
     def up(self) -> bool:
         """The hand is there."""
@@ -101,7 +105,10 @@ class HandLine:
 
     def _accept(self) -> None:
         while True:
-            line, _ = self._listener.accept()
+            try:
+                line, _ = self._listener.accept()
+            except OSError:  # closed
+                return
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self._listen, args=(line,), name="hand-line", daemon=True).start()
 
@@ -134,9 +141,16 @@ class Doorway:
         self._listener.listen(16)
         threading.Thread(target=self._accept, name="doorway", daemon=True).start()
 
+    def close(self) -> None:
+        """Lets nobody in any more."""
+        _end(self._listener)
+
     def _accept(self) -> None:
         while True:
-            ours, _ = self._listener.accept()
+            try:
+                ours, _ = self._listener.accept()
+            except OSError:  # closed
+                return
             if not self._hand.up:
                 ours.close()
                 continue
@@ -155,6 +169,12 @@ class Doorway:
         back.join()
         ours.close()
         theirs.close()
+
+
+def _end(listener: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # wakes the thread that waits in accept
+        listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
 
 
 def _carry(source: socket.socket, sink: socket.socket) -> None:

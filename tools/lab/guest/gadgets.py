@@ -180,8 +180,17 @@ class _PrinterLine(threading.Thread):
                 line.close()
                 self._gadget.disconnect()
 
+    def _open(self) -> int:
+        """The printer's own end; the kernel opens it only after its host side has configured the device."""
+        while True:
+            try:
+                return os.open(self._gadget.node, os.O_RDWR | os.O_NONBLOCK)
+            except OSError as trouble:
+                if trouble.errno != errno.ENODEV or self._ending.wait(_REDIAL_S):
+                    raise
+
     def _carry(self, line: socket.socket) -> None:
-        paper = os.open(self._gadget.node, os.O_RDWR | os.O_NONBLOCK)
+        paper = self._open()
         back = b""
         try:
             while not self._ending.is_set():
@@ -199,7 +208,7 @@ class _PrinterLine(threading.Thread):
                 except BlockingIOError:
                     continue
                 except OSError as trouble:
-                    if trouble.errno != errno.ENODEV:  # the host has not configured the device yet
+                    if trouble.errno != errno.ENODEV:  # the host side resets it
                         raise
                     self._ending.wait(_REDIAL_S)
         finally:

@@ -11,7 +11,8 @@ CHECKOUTS = 3
 
 def play(register: Register, play: Play) -> Figures:
     """Fills the disk to its last block, sells, makes room."""
-    register.hand.sure("dd if=/dev/zero of=/var/filler bs=1M 2>/dev/null; dd if=/dev/zero of=/var/filler2 bs=4k 2>/dev/null; sync; true", 300)
+    room = "$(($(df --output=avail -B1 / | tail -1) - 65536))"
+    register.hand.sure(f"fallocate -l {room} /var/filler; dd if=/dev/zero of=/var/filler2 bs=4k; sync; true", 300)
     left = int(register.hand.sure("df --output=avail -B1 / | tail -1"))
     if left > 4096:
         raise Failed(f"the disk was to be full, {left} bytes are left")

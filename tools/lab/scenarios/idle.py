@@ -9,7 +9,7 @@ import time
 from tools.lab.register import Register
 from tools.lab.scenarios.scenario import Figures, Play
 
-SHORT_S, LONG_S = 45, 600
+SHORT_S, LONG_S = 30, 600
 # Sums over the unit's processes: CPU ticks, resident and proportional kB, voluntary context switches of all threads, bytes written.
 MEASURE = """
 import json, os, pathlib

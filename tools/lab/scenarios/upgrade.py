@@ -16,7 +16,7 @@ from tools.lab.scenarios.scenario import Figures, Play
 
 NEXT = "99.0.0"
 DPKG_S = 900.0
-_LOOK_S = 0.1
+_LOOK_S = 0.5
 
 
 def play(register: Register, play: Play) -> Figures:
