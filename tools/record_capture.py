@@ -6,6 +6,9 @@
 
 Scan a few codes within the time, then look at the "scans" in the file before it is given away: what a member's card says is not in it, because
 each digit became another digit and each letter another letter, at random; text beyond ASCII is refused.
+
+A capture says where it is from ("origin"): "recorded" by this tool, "published" (bytes that others recorded and printed), or "constructed"
+from a manual or a descriptor. Only the first is a proof that a device behaves so.
 """
 
 from __future__ import annotations
@@ -162,6 +165,7 @@ def main() -> int:
     chunks, descriptor = record(args.driver, args.device, options, args.seconds)
     chunks = anonymous(args.driver, chunks, random.Random(struct.unpack("<Q", random.SystemRandom().randbytes(8))[0]))
     capture: dict[str, Any] = {
+        "origin": "recorded",
         "device": args.title or args.device, "source": f"recorded by tools/record_capture.py on {time.strftime('%Y-%m-%d')}, codes replaced",
         "driver": args.driver, "options": given, "descriptor": descriptor, "chunks": [[at, raw.hex()] for at, raw in chunks],
     }  # fmt: skip

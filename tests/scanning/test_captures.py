@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,33 @@ def test_there_are_captures_of_every_transport() -> None:
     assert {capture["driver"] for capture in CAPTURES.values()} == {"serial", "wedge", "hidpos"}
     assert len(CAPTURES) >= 10
     assert any(scan["quality"] == "corrupt" for capture in CAPTURES.values() for scan in capture["scans"])
+
+
+def test_every_capture_says_whether_it_was_recorded_published_or_constructed() -> None:
+    for name, capture in CAPTURES.items():
+        assert capture["origin"] in {"recorded", "published", "constructed"}, name
+        assert ("constructed" in capture["source"]) >= (capture["origin"] == "constructed"), name
+
+
+def test_a_port_is_recorded_into_a_capture_that_holds_no_codes_of_anybody(cable: Any, tmp_path: Path) -> None:
+    file = tmp_path / "capture.json"
+    recorder = subprocess.Popen(
+        [sys.executable, "-m", "tools.record_capture", "serial", cable.path, str(file), "--seconds", "2", "--option", "baud=115200"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while recorder.poll() is None:
+        cable.send(b"]C12012345678903\r\n")  # the port throws away what came before it was opened
+        with suppress(subprocess.TimeoutExpired):
+            recorder.wait(0.2)
+    recorder.communicate()
+    assert recorder.returncode == 0
+    capture = json.loads(file.read_text("utf-8"))
+    assert (capture["origin"], capture["options"]) == ("recorded", {"baud": 115200})
+    assert scans_as_json(replay(parser_of(capture), chunks_of(capture))) == capture["scans"]
+    whole = [scan for scan in capture["scans"] if scan["quality"] == "ok"]
+    assert {(scan["aim"], len(scan["text"])) for scan in whole} == {("C1", 13)}
+    assert "2012345678903" not in {scan["text"] for scan in whole}
+    assert b"2012345678903".hex() not in file.read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", CAPTURES)
