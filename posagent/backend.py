@@ -58,7 +58,7 @@ class ScreenBackend:
         self.store_name, self.register_name = store_name, register_name
         self.technician = technician
         self.manager = Unsettled(journal, link)
-        self.counter = CounterDesk(agent)
+        self.counter = CounterDesk(agent, lane)
         self._agent, self._journal, self._lane, self._link, self._picture = agent, journal, lane, link, slip_picture
         self._reader = journal.reader()
         self._reading = threading.Lock()

@@ -278,12 +278,13 @@ def coupon_issued(now: Now, basket: Basket, number: int, card: Card, slip: Hande
 def sale_voided(now: Now, live: Live, reason: str, operator: str, role: Role, rules: Rules) -> Draft:
     """The exact negation of everything that a sale recorded: what it granted, and what was used up in it."""
     negated = [{**entry, "delta": -entry["delta"]} for entry in live.recorded]
+    used = [one for one in live.used if one.kind == "coupon"]
     return drafted(
         now, rules, ev.SALE_VOIDED, f"{live.basket.key}/void/{live.number}",
         day=live.business_date, member=live.token or None, sale_id=live.sale_id, entries=negated, ref=live.event_id,
         reason=reason, operator=operator, role=role,
         data={"masked": live.masked, "amount": live.basket.total, "points": -points_of(live.entries)}
-        | ({"coupons_back": back} if (back := [one.code_hash for one in live.used if one.kind == "coupon"]) else {})
+        | ({"coupons_back": [one.code_hash for one in used], "coupons_back_yen": sum(one.yen for one in used)} if used else {})
         | ({"holds_back": [one.id for one in live.used]} if live.used else {}),
     )  # fmt: skip
 

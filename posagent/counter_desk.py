@@ -11,6 +11,8 @@ from datetime import date, datetime
 from hashlib import sha256
 from typing import Any, cast
 
+from offline_queue.errors import JobChanged, NoSuchEntry
+from offline_queue.print_lane import Job, PrintLane
 from posagent.agent import Agent, Ask, Say
 from posagent.authorise import ASK_S, Looked
 from posagent.checkout import Live, Now
@@ -22,9 +24,11 @@ from posagent.handout import code_hash
 from posagent.loyalty.coupons import read_code
 from posagent.loyalty.model import SaleRejected
 from posagent.messages import words
+from posagent.print_lane import reprint_job
 from posagent.redeeming import FoundCoupon, Redeemable, Redemption, fields_of
 from posagent.sale_lookup import FoundSale, find_sale, sale_id_of_receipt
 from posagent.screen.backend import Answer, Json
+from posagent.slips import QR, Barcode, from_json
 
 ANSWER_S = 12.0
 """A request's answer waits for the disk (`posagent.recording.COMMIT_S`) and a little more."""
@@ -43,8 +47,8 @@ def ask_counter(agent: Agent, make: Callable[[Now, int], Input]) -> Reply:
 class CounterDesk:
     """Called from the HTTP server's threads."""
 
-    def __init__(self, agent: Agent) -> None:
-        self._agent = agent
+    def __init__(self, agent: Agent, lane: PrintLane) -> None:
+        self._agent, self._lane = agent, lane
         self._reader = agent.journal.reader()
         self._reading = threading.Lock()
 
@@ -124,7 +128,29 @@ class CounterDesk:
         who, key = operator or self._agent.rules.operator, sha256(idempotency_key.encode()).hexdigest()[:24]
         return replied(self._ask(lambda now, reply: AdjustAsked(now, key, account, delta, reason, text, who, _role(role), reply)))
 
+    def reprint(self, job: str, operator: str, role: str) -> Answer:
+        """See `CounterBackend.reprint`."""
+        if role != "manager":
+            raise Refused("printing a slip again needs a manager", code="E613")
+        try:
+            number = int(job) if job.isascii() and job.isdigit() else -1
+            self._worth_printing(self._lane.job(number))
+            again = reprint_job(self._lane, number, operator or self._agent.rules.operator)
+        except NoSuchEntry as unknown:
+            raise Refused(str(unknown), code="E615") from unknown
+        except JobChanged as changed:
+            raise Refused(str(changed), code="E601") from changed
+        return Answer("done", {"result": "queued", "job": str(again), "of": job})
+
     # ------------------------------------------------------------
+
+    def _worth_printing(self, job: Job) -> None:
+        """A coupon that was used or voided is not printed again. Raises Refused."""
+        slip = from_json(job.document)
+        code = next((line.value for line in slip.lines if isinstance(line, (QR, Barcode))), None)
+        own = self._look(code_hash(code), ask_head_office=False).own if code and not slip.sample else None
+        if own is not None and own.coupon.state in ("used", "void"):
+            raise Refused("this coupon is worth nothing any more", code="E646" if own.coupon.state == "used" else "E643")
 
     def _found(self, sale_id: str) -> FoundSale:
         with self._reading:

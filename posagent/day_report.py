@@ -27,7 +27,8 @@ MOST_OPERATORS = 40
 OTHERS = "…"
 """All operators beyond the limit together: the till names them, so their number is not ours to trust."""
 
-_KEPT = ("business_date", "operator", "member", "entries", "sale_id", "amount", "paid", "copy", "result", "discount")
+_EXTRA = ("copy", "result", "discount", "coupons_back", "coupons_back_yen")
+_KEPT = ("business_date", "operator", "member", "entries", "sale_id", "amount", "paid", *_EXTRA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def totals_of(events: Iterable[DayEvent], business_date: str, journal: Journal) 
 
 def _counted(event: DayEvent) -> dict[str, Any]:
     """As `day_totals` wants it: the slip's outcome is "ok" there where the print lane says "printed"."""
-    extra = {key: event.envelope[key] for key in ("copy", "result", "discount") if key in event.envelope}
+    extra = {key: event.envelope[key] for key in _EXTRA if key in event.envelope}
     if extra.get("result") == "printed":
         extra["result"] = "ok"
     return {**event.envelope, "seq": event.seq, "type": event.kind, "data": extra}
@@ -150,12 +151,13 @@ _ROWS = {
     "issued": ("発行", "Issued"), "printed": ("印刷", "Printed"), "reprinted": ("再発行", "Reprinted"),
     "not_printed": ("印刷不明", "Not certain"),
     "redeemed_yen": ("利用金額", "Redeemed, amount"),
+    "given_back": ("利用の取消", "Given back"), "given_back_yen": ("取消金額", "Given back, amount"),
     "grants": ("付与", "grants"), "voids": ("取消", "voids"), "refunds": ("返品", "refunds"), "adjustments": ("調整", "adjustments"),
     "reprints": ("再発行", "reprints"),
     "unsynced": ("未送信", "Not sent yet"), "rejected": ("本部が拒否", "Refused"),
 }  # fmt: skip
-_MONEY = {"yen", "redeemed_yen"}
-_ONLY_WHEN = {"charges", "returned", "added", "removed", "not_printed", "redeemed_yen"}
+_MONEY = {"yen", "redeemed_yen", "given_back_yen"}
+_ONLY_WHEN = {"charges", "returned", "added", "removed", "not_printed", "redeemed_yen", "given_back", "given_back_yen"}
 """Rows that most days do not have: left out while they are 0."""
 
 

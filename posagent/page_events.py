@@ -7,7 +7,10 @@ from typing import Any
 
 from posagent import events as ev
 
-SHOWN = (ev.SALE_GRANTED, ev.SALE_VOIDED, ev.SLIP_PRINTED, ev.COUPON_PRINTED)
+SHOWN = (
+    ev.SALE_GRANTED, ev.SALE_VOIDED, ev.SLIP_PRINTED, ev.COUPON_PRINTED, ev.COUPON_REDEEMED, ev.POINTS_REDEEMED, ev.VALUE_SPENT,
+    ev.VALUE_CHARGED, ev.VALUE_VOIDED, ev.SALE_REFUNDED, ev.POINTS_ADJUSTED,
+)  # fmt: skip
 """The types worth reading for the page."""
 
 
@@ -22,6 +25,33 @@ def page_event(type_: str, data: Mapping[str, Any]) -> dict[str, Any] | None:
         case ev.SLIP_PRINTED | ev.COUPON_PRINTED:
             return {"kind": "slip", "at": data["trace"]["at"], "job": str(data["job"]), "state": data["result"], "code": data.get("code"),
                     "copy": data["copy"], "serial": data["serial"]}  # fmt: skip
+        case ev.COUPON_REDEEMED:
+            return {"kind": "coupon_used", "at": data["trace"]["at"], "label": data["label"], "amount": data["discount"],
+                    "gift": data.get("gift"), "sale_id": data["sale_id"]}  # fmt: skip
+        case ev.POINTS_REDEEMED:
+            return {"kind": "points_used", "at": data["trace"]["at"], "points": sum(entry["delta"] for entry in data["entries"]),
+                    "amount": data["yen"], "sale_id": data["sale_id"]}  # fmt: skip
+        case ev.VALUE_SPENT:
+            return {"kind": "value_used", "at": data["trace"]["at"], "amount": data["yen"], "sale_id": data["sale_id"]}
+        case _:
+            return _put_right(type_, data)
+
+
+def _put_right(type_: str, data: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Charges, and what was put right afterwards."""
+    common = {"at": data["trace"]["at"], "member": data.get("masked")}
+    match type_:
+        case ev.VALUE_CHARGED:
+            return {"kind": "charged", **common, "amount": data["amount"], "bonus": data["bonus"], "sale_id": data["sale_id"],
+                    "balance": {"value": data["trace"]["balance"], "as_of": data["trace"]["at"]}, "slips": data["trace"]["slips"]}  # fmt: skip
+        case ev.VALUE_VOIDED:
+            return {"kind": "charge_voided", **common, "amount": data["amount"], "sale_id": data["sale_id"], "reason": data["reason"]}
+        case ev.SALE_REFUNDED:
+            return {"kind": "refunded", **common, "points": data["points"], "returned_points": data["returned_points"],
+                    "value_back": data["value_back"], "amount": data["remaining"], "sale_id": data["sale_id"],
+                    "reason": data["reason"]}  # fmt: skip
+        case ev.POINTS_ADJUSTED:
+            return {"kind": "adjusted", **common, "points": data["points"], "account": data["account"], "reason": data["reason"]}
         case _:
             return None
 
@@ -35,6 +65,8 @@ def _granted(data: Mapping[str, Any]) -> dict[str, Any]:
         "member": data["masked"],
         "points": data["points"],
         "amount": data["amount"],
+        "payable": data.get("payable", data["amount"]),
+        "reductions": [{"kind": one["kind"], "amount": one["amount"]} for one in data.get("reductions", ())],
         "balance": trace.get("balance"),
         "coupons": data["coupons"],
         "stamps": {"position": stamps["position"], "size": stamps["size"]} if stamps else None,

@@ -240,6 +240,7 @@ class SlipSpool:
 
 _HOLDS = frozenset({"paper", "cover", "cutter", "error", "offline"})
 _STANDSTILLS = _HOLDS - {"offline"} | {"still printing"}
+_AGAIN_WORDS: Mapping[str, str] = {"ja": "店長による再発行", "en": "reissued by the manager"}
 _REPRINT_WORDS: Mapping[str, str] = {"ja": "印字の確認ができなかったため", "en": "the first copy could not be confirmed"}
 
 
@@ -257,6 +258,15 @@ def answer_job(lane: PrintLane, number: int, came_out: bool, operator: str, even
         raise JobChanged(f"print job {number}: the stored slip is damaged; only cancelling it is possible")
     again = to_json(reissued(slip, "" if came_out else _REPRINT_WORDS[slip.lang]))
     return lane.answer(job, came_out, operator, again, events)
+
+
+def reprint_job(lane: PrintLane, number: int, operator: str) -> int:
+    """A marked copy of a slip that came out, for a customer who lost it or cannot read it; its number. Raises NoSuchEntry, JobChanged."""
+    job = lane.job(number)
+    slip = _slip_of(job)
+    if slip is None or job.state != "CONFIRMED":
+        raise JobChanged(f"print job {number} is {job.state}; only what came out can be printed again")
+    return lane.reprint(job, to_json(reissued(slip, _AGAIN_WORDS[slip.lang])), "asked for", operator)
 
 
 def _slip_of(job: Job) -> Slip | None:

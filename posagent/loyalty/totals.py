@@ -50,6 +50,8 @@ class CouponTotals:
     redeemed: int = 0
     redeemed_yen: int = 0
     voided: int = 0
+    given_back: int = 0  # used ones that a void made usable again
+    given_back_yen: int = 0
 
 
 @dataclass(slots=True)
@@ -146,5 +148,8 @@ def _count_coupon(coupons: CouponTotals, kind: str, extra: Mapping[str, Any]) ->
             coupons.redeemed_yen += int(extra.get("discount", 0))
         case "coupon.voided":
             coupons.voided += 1
+        case "sale.voided":
+            coupons.given_back += len(extra.get("coupons_back", ()))
+            coupons.given_back_yen += int(extra.get("coupons_back_yen", 0))
         case _:
             pass

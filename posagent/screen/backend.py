@@ -85,12 +85,22 @@ class Status(TypedDict, total=False):
 class PageEvent(TypedDict, total=False):
     """One fact of the journal, as the page shows it. Nothing personal beyond the masked number."""
 
-    kind: str  # granted, voided, slip, coupon; a page passes over kinds that it does not know
+    # granted, voided, slip; coupon_used, points_used, value_used (before the granted of their sale, or without one); charged, charge_voided,
+    # refunded, adjusted. A page passes over kinds that it does not know
+    kind: str
     at: str  # RFC 3339 with offset
     member: str | None  # masked
     points: int  # signed: a void takes back
     balance: dict[str, Any] | None  # {"value": int, "as_of": RFC 3339}
-    amount: int | None
+    amount: int | None  # yen: the sale's total, what was used or charged, what a refund leaves
+    payable: int  # what was left to pay
+    reductions: list[dict[str, Any]]  # {"kind", "amount"}
+    label: str  # of a coupon
+    gift: str | None
+    bonus: int
+    returned_points: int
+    value_back: int
+    account: str
     coupons: list[dict[str, Any]]  # {"label": {"ja", "en"} or str, "last_day": "2026-12-31"}
     stamps: dict[str, int] | None  # {"position", "size"}
     sale_id: str

@@ -28,5 +28,8 @@ class CounterBackend(Protocol):
     def adjust(self, account: str, delta: int, reason: str, text: str, operator: str, role: str, idempotency_key: str) -> Answer:
         """Puts an account of the member who waits right by hand."""
 
+    def reprint(self, job: str, operator: str, role: str) -> Answer:
+        """A copy of a slip that came out, marked 再発行; by a manager."""
+
     def release(self, redemption: str) -> Answer:
         """Takes a redemption off the open sale."""

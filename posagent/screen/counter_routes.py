@@ -13,7 +13,7 @@ from posagent.screen.answering import as_json, once
 from posagent.screen.backend import Answer, Backend
 from posagent.screen.callers import role_of
 from posagent.screen.calls import Calls, RecentAnswers
-from posagent.screen.counter_schemas import ADJUSTMENT, CHARGE, COUPON_CHECK, LATE_GRANT, REDEMPTION, REFUND, RELEASE
+from posagent.screen.counter_schemas import ADJUSTMENT, CHARGE, COUPON_CHECK, LATE_GRANT, REDEMPTION, REFUND, RELEASE, REPRINT
 from posagent.screen.problems import Problem
 from posagent.screen.schemas import read
 
@@ -27,6 +27,7 @@ class CounterRoutes:
             Route("/v1/coupons/check", self._check, methods=["POST"]),
             Route("/v1/redemptions", self._redeem, methods=["POST"]),
             Route("/v1/charges", self._charge, methods=["POST"]),
+            Route("/v1/print/{job}/reprint", self._reprint, methods=["POST"]),
             Route("/v1/late-grants", self._late_grant, methods=["POST"]),
             Route("/v1/refunds", self._refund, methods=["POST"]),
             Route("/v1/adjustments", self._adjust, methods=["POST"]),
@@ -80,6 +81,15 @@ class CounterRoutes:
             return self._calls.ask(self._backend.counter.adjust, *what, operator, role, key)
 
         return await once(self._recent, request, ADJUSTMENT, act)
+
+    async def _reprint(self, request: Request) -> Response:
+        job = request.path_params["job"]
+
+        def act(asked: dict[str, Any]) -> Awaitable[Answer]:
+            role, operator = role_of(request, asked)
+            return self._calls.ask(self._backend.counter.reprint, job, operator, role)
+
+        return await once(self._recent, request, REPRINT, act)
 
     async def _release(self, request: Request) -> Response:
         redemption = request.path_params["redemption"]

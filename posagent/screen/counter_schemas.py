@@ -130,6 +130,7 @@ ADJUSTED: Schema = {
         "member": _TEXT,
     },
 }
+REPRINT: Schema = {"type": "object", "additionalProperties": False, "properties": {"operator": OPERATOR, "role": ROLE}}
 RELEASE: Schema = {"type": "object", "additionalProperties": False, "properties": {}}
 
 PER_RATE: Schema = {
@@ -238,5 +239,5 @@ OPEN_CHECKOUT: Schema = {
 COUNTER: dict[str, Schema] = {
     "CouponCheck": COUPON_CHECK, "CouponChecked": CHECK_ANSWER, "Redemption": REDEMPTION, "Release": RELEASE, "Redeemed": REDEMPTION_ANSWER,
     "Charge": CHARGE, "Charged": CHARGED, "LateGrant": LATE_GRANT, "Refund": REFUND, "Refunded": REFUNDED,
-    "Adjustment": ADJUSTMENT, "Adjusted": ADJUSTED,
+    "Adjustment": ADJUSTMENT, "Adjusted": ADJUSTED, "Reprint": REPRINT,
 }  # fmt: skip

@@ -283,6 +283,7 @@ def document() -> dict[str, Any]:
             },
             "/v1/redemptions": {"post": _change("redeem", "Keeps coupon, points or value for the sale", "Redemption", answer="Redeemed")},
             "/v1/charges": {"post": _change("charge", "Pays value in for the member who waits", "Charge", answer="Charged")},
+            "/v1/print/{job}/reprint": {"post": _change("reprint", "A copy marked 再発行", "Reprint", (_JOB, _UNLOCK_HEADER), ("404",))},
             "/v1/late-grants": {"post": _change("lateGrant", "Grants an earlier sale to the member who waits", "LateGrant", also=("404",))},
             "/v1/refunds": {"post": _change("refund", "A part of a sale comes back", "Refund", (_UNLOCK_HEADER,), ("404",), "Refunded")},
             "/v1/adjustments": {"post": _change("adjust", "An account is put right", "Adjustment", (_UNLOCK_HEADER,), answer="Adjusted")},

@@ -30,6 +30,12 @@ version = 1
 [accounts.points]
 label = "ポイント"
 redeem = { yen = 1, unit = 1, min = 1 }
+[accounts.value]
+label = "チャージ残高"
+expire = { months = 6 }
+issuer = "acme"
+contact = "0120-000-000"
+charge = { unit = 1000, min = 1000, max = 30000, max_balance = 50000 }
 [[earn]]
 id = "base"
 account = "points"
@@ -184,6 +190,38 @@ def test_killed_with_points_kept_the_next_life_uses_them_once(shop: Shop) -> Non
     assert shop.post("/v1/sales", total=1000, receipt_no="2").body["payable"] == 700
     shop.register.until(lambda: shop.balance() == 500 - 300 + 70)
     assert len(shop.of("points.redeemed")) == 1
+
+
+def test_value_is_charged_and_spent_a_sale_refunded_granted_late_and_an_account_put_right(shop: Shop) -> None:
+    manager = {"operator": "boss", "role": "manager"}
+    shop.grant(1000, "1")
+    shop.register.until(lambda: shop.balance() == 100)
+    shop.post("/v1/sales", total=2000, receipt_no="2", paid=False)
+    shop.scan()
+    charged = shop.post("/v1/charges", amount=3000).body
+    assert (charged["result"], charged["balance"]) == ("charged", 3000)
+    shop.register.until(lambda: shop.at_office("SELECT amount FROM balance WHERE account = 'value'") == [(3000,)])
+    assert shop.post("/v1/redemptions", kind="value", amount=1500).body["payable"] == 500
+    sale_id = shop.post("/v1/sales", total=2000, receipt_no="2").body["sale_id"]
+    assert shop.post("/v1/refunds", sale_id=sale_id, remaining_total=1000, reason="returned").body["code"] == "E613"
+    refunded = shop.post("/v1/refunds", sale_id=sale_id, remaining_total=1000, reason="returned", **manager).body
+    assert (refunded["points"], refunded["value_back"], refunded["coupons_cancelled"]) == (-100, 500, 1)
+    proposed = shop.post("/v1/sales", kind="refund", total=400, refund_of="2").body
+    assert (proposed["result"], proposed["sale_id"], proposed["remaining_total"]) == ("refund_proposed", sale_id, 600)
+    assert shop.post("/v1/late-grants", receipt_no="99").body["code"] == "E608"
+    shop.post("/v1/sales", total=700, receipt_no="3")
+    shop.post("/v1/sales", total=800, receipt_no="4", paid=False)
+    shop.scan()
+    assert shop.post("/v1/late-grants", receipt_no="3").body["code"] == "E671"
+    assert shop.post("/v1/adjustments", account="points", delta=-10, reason="goodwill", **manager).body["result"] == "adjusted"
+    assert shop.post("/v1/voids", sale_id=charged["sale_id"], reason="wrong_amount", **manager).body["result"] == "voided"
+    shop.register.until(lambda: shop.balance() == 100 + 200 - 100 - 10)
+    shop.register.until(lambda: shop.at_office("SELECT amount FROM balance WHERE account = 'value'") == [(-1000,)])
+    report = shop.post("/v1/reports", kind="x").body["totals"]
+    points, value = report["accounts"]["points"], report["accounts"]["value"]
+    assert (points["granted"], points["voided"], points["removed"], points["net"]) == (300, 100, 10, 190)
+    assert (value["granted"], value["redeemed"], value["returned"], value["voided"], value["net"]) == (3000, 1500, 500, 3000, -1000)
+    assert report["charges"] == 1
 
 
 # ---------------------------------------------------------------- the shell's own part
