@@ -106,6 +106,40 @@ class Desk:
         return Answer("done", {"seq": seq, "said": "done"})
 
 
+class Rights:
+    """The counter's side of what is used up in a sale: it takes what the open checkout offers off its amount."""
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+
+    # posagent.screen.counter_backend.CounterBackend, as far as the pages use it
+
+    def redeem(self, kind: str, amount: int, code: str, idempotency_key: str) -> Answer:
+        self._counter.act("redeem", kind, amount, code)
+        opened: Any = dict(self._counter.state["open"] or {})
+        name = f"r{len(opened['reductions']) + 1}"
+        one: Json = {"id": name, "kind": kind, "label": None, "amount": amount, "gift": None, "points": amount or None}
+        if kind == "coupon":
+            one |= {"label": next(each["label"] for each in opened["coupons"] if each["key"] == code), "amount": 100, "code": code}
+        else:
+            opened["points"] = {**opened["points"], "redeemable": 0, "yen": 0}
+        opened["coupons"] = [each for each in opened["coupons"] if each["key"] != code]
+        self._show(opened, [*opened["reductions"], one])
+        return Answer("done", {"payable": opened["payable"]})
+
+    def release(self, redemption: str) -> Answer:
+        self._counter.act("release", redemption)
+        opened: Any = dict(self._counter.state["open"] or {})
+        self._show(opened, [each for each in opened["reductions"] if each["id"] != redemption])
+        return Answer("done", {})
+
+    def _show(self, opened: Any, reductions: list[Json]) -> None:
+        off = sum(each["amount"] for each in reductions)
+        opened |= {"reductions": reductions, "payable": opened["amount"] - off,
+                   "per_rate": [{"tax": 1000, "amount": opened["amount"], "discount": off}]}  # fmt: skip
+        self._counter.change(open=opened)
+
+
 class Counter:
     """A backend that keeps its journal in a list. ``trouble`` is raised by every call that acts; ``gate`` blocks them while it is clear."""
 
@@ -137,8 +171,9 @@ class Counter:
         self.reads = 0
         self.slip: bytes | None = None
         self.report_answer: Any = {"result": "checked"}
-        self.technician = Bench(self._act)
-        self.manager = Desk(self._act)
+        self.technician = Bench(self.act)
+        self.manager = Desk(self.act)
+        self.counter = Rights(self)
         self.on_unwatch: Callable[[], None] = lambda: None
         self._answers: dict[str, tuple[Json, Answer]] = {}
         self._wakers: set[Callable[[], None]] = set()
@@ -201,13 +236,16 @@ class Counter:
         return len(self.passing)
 
     def post_sale(self, sale: Json, idempotency_key: str) -> Answer:
-        self._act("sale", sale, idempotency_key)
+        self.act("sale", sale, idempotency_key)
         if idempotency_key in self._answers:
             first, answer = self._answers[idempotency_key]
             if first != sale:
                 raise Refused("this key came with another sale; use a new key", code="E607")
             return Answer(answer.state, answer.body, replayed=True)
         opened = self.state["open"] or {}
+        if opened.get("member") and sale.get("paid") is False:
+            self.change(open={**opened, "amount": sale["total"], "payable": sale["total"], "paid": False})  # type: ignore[typeddict-unknown-key]
+            return Answer("waiting", {"sale_id": "S-unpaid"})
         if member := opened.get("member"):
             seq = self.record(granted(member=member, amount=sale["total"], sale_id=f"S-{len(self._answers) + 1}"))
             self.change(open=None)
@@ -219,18 +257,18 @@ class Counter:
         return answer
 
     def post_scan(self, text: str, symbology: str | None) -> Answer:
-        self._act("scan", text, symbology)
+        self.act("scan", text, symbology)
         if not text.startswith("29"):
             raise Refused("this barcode is not a member's; scan the member card", code="E602")
         self.change(open={**(self.state["open"] or {"amount": None}), "member": "**** **** " + text[-4:]})
         return Answer("waiting", {"member": "**** **** " + text[-4:]})
 
     def quote(self, sale: Json) -> Json:
-        self._act("quote", sale)
+        self.act("quote", sale)
         return {"points": sale["total"] // 100}
 
     def void(self, sale_id: str, reason: str, operator: str, role: str) -> Answer:
-        self._act("void", sale_id, reason, operator, role)
+        self.act("void", sale_id, reason, operator, role)
         found = [event for _, event in self.journal if event.get("sale_id") == sale_id and event["kind"] == "granted"]
         if not found:
             raise Refused("there is no such sale; look for it in the list", code="E608")
@@ -240,22 +278,22 @@ class Counter:
         return Answer("done", {"sale_id": sale_id})
 
     def report(self, kind: str, business_date: str | None, operator: str, role: str, idempotency_key: str) -> Answer:
-        self._act("report", kind, business_date, operator, role)
+        self.act("report", kind, business_date, operator, role)
         if isinstance(self.report_answer, Exception):
             raise self.report_answer
         return Answer("done", self.report_answer)
 
     def answer_print(self, job: str, came_out: bool, operator: str) -> Answer:
-        self._act("answer", job, came_out, operator)
+        self.act("answer", job, came_out, operator)
         self.record({"kind": "slip", "job": job, "state": "printed" if came_out else "not_printed"})
         self.change(questions=[asked for asked in self.state["questions"] if asked["job"] != job])
         return Answer("done", {"job": job})
 
     def slip_png(self, job: str) -> bytes | None:
-        self._act("slip", job)
+        self.act("slip", job)
         return self.slip if job.startswith("J") else None
 
-    def _act(self, *call: Any) -> None:
+    def act(self, *call: Any) -> None:
         self.calls.append(call)
         self.gate.wait(30)
         if self.trouble is not None:

@@ -58,7 +58,7 @@ def test_the_total_stands_there_while_the_card_is_awaited(counter: Any, screen: 
 
 
 def test_what_was_taken_off_stands_under_what_is_left_to_pay(counter: Any, screen: Page) -> None:
-    taken = [{"kind": "coupon", "label": {"ja": "次回100円引き", "en": "100 yen off"}, "yen": 100, "key": "c1"}]
+    taken = [{"kind": "coupon", "label": {"ja": "次回100円引き", "en": "100 yen off"}, "amount": 100, "id": "c1"}]
     counter.change(open={"member": "**** 4821", "amount": 1980, "payable": 1880, "reductions": taken})
     expect(screen.locator(".due b")).to_have_text("¥1,880")
     expect(screen.locator(".off")).to_contain_text("次回100円引き")
@@ -100,7 +100,7 @@ def test_every_look_fits_on_every_second_screen(counter: Any, screen: Page, size
     screen.set_viewport_size({"width": size[0], "height": size[1]})
     fits = """() => { const main = document.querySelector('main'), whole = document.documentElement;
         return main.scrollHeight <= main.clientHeight + 1 && main.scrollWidth <= main.clientWidth + 1 && whole.scrollWidth <= innerWidth; }"""
-    taken = [{"kind": "coupon", "label": {"ja": "次回ドリンク1杯無料クーポン", "en": "One free drink"}, "yen": 300, "key": "c1"}] * 2
+    taken = [{"kind": "coupon", "label": {"ja": "次回ドリンク1杯無料クーポン", "en": "One free drink"}, "amount": 300, "id": "c1"}] * 2
     for opened, event in ((None, None), ({"member": None, "amount": 1234567}, None), ({"member": "*1", "amount": None}, None),
                           ({"member": "*1", "amount": 4980, "payable": 4380, "reductions": taken}, None), (None, GRANT)):  # fmt: skip
         counter.change(open=opened)

@@ -46,3 +46,8 @@ export const FRESH_MS = 120_000;
 export const keep = (sale) => sessionStorage.setItem(KEPT, JSON.stringify(sale));
 export const forget = () => sessionStorage.removeItem(KEPT);
 export const kept = () => JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
+
+// A sale that was typed as not yet paid, so that something can be used in it: its payment is told under the same key.
+export const keepUnpaid = (sale) => sessionStorage.setItem("posagent.unpaid", JSON.stringify(sale));
+export const forgetUnpaid = () => sessionStorage.removeItem("posagent.unpaid");
+export const unpaid = () => JSON.parse(sessionStorage.getItem("posagent.unpaid") ?? "null");

@@ -65,7 +65,7 @@ function paying({ amount, payable, member, reductions = [] }) {
   const word = member ? "card_read" : "show_card";
   return [
     el("p", { class: "due" }, el("span", {}, w("due")), el("b", {}, yen(payable ?? amount))),
-    ...reductions.map((one) => el("p", { class: "off" }, either(one.label), el("b", {}, yen(-one.yen)))),
+    ...reductions.map((one) => el("p", { class: "off" }, either(one.label), el("b", {}, yen(-one.amount)))),
     el("h1", {}, w(word)),
     other(word),
   ];

@@ -1,6 +1,7 @@
 // Owns the page: what is shown when, and what keys and touches do.
 
 import * as ask from "./ask.js";
+import * as redeem from "./redeem.js";
 import * as sales from "./sales.js";
 import * as sound from "./sound.js";
 import { byId, el, isMild, said, showDevices, showStage } from "./stage.js";
@@ -21,6 +22,7 @@ let confirmed = "";
 let sending = false;
 let again = false; // Enter was pressed while an answer was awaited
 let rest;
+let wantsUse = false; // the next amount is not paid yet: something is to be used first
 
 // ---------------------------------------------------------------- what the agent tells
 
@@ -71,8 +73,10 @@ function takeStatus(found) {
   status = found;
   const { open } = found;
   const changed = JSON.stringify(open) !== JSON.stringify(before?.open ?? null);
-  if (changed && open) shown = { kind: open.member ? "wait_amount" : "wait_member" };
-  else if (changed && shown.kind.startsWith("wait")) shown = { kind: "idle" };
+  if (changed && open) shown = atRest();
+  else if (changed && (shown.kind.startsWith("wait") || shown.kind === "using")) shown = { kind: "idle" };
+  if (!open?.member) wantsUse = false;
+  if (!open) ask.forgetUnpaid();
   if (changed && open) byId("spoken").textContent = said(shown);
   if (found.level === "action" && found.message && found.code !== before?.code && before) {
     byId("alarm").textContent = `${found.message[current()].title}. ${found.message[current()].todo}`;
@@ -109,7 +113,8 @@ function draw() {
     byId("banner").querySelector("strong").textContent = message[current()].title;
     byId("banner").querySelector("span").textContent = message[current()].todo;
   }
-  showStage(shown, status?.open);
+  const { open } = status ?? {};
+  showStage(shown, open, { using: () => redeem.checkout(open, { use, release, paid: mine(open) ? paid : null }), rights: () => redeem.shownRights(open), state: [wantsUse, Boolean(mine(open))] });
   drawWords();
   drawQuestion();
   sales.show(Boolean(status?.shift_start_seq));
@@ -121,6 +126,7 @@ function drawWords() {
   byId("unit").textContent = t("unit");
   byId("submit").textContent = t("submit");
   byId("tech").textContent = t("tech");
+  byId("manager").textContent = t("manager");
   byId("pad").textContent = t("keypad");
   byId("language").textContent = t("other_language");
   byId("language").lang = current() === "ja" ? "en" : "ja";
@@ -167,7 +173,7 @@ function group() {
 async function submit(event) {
   event.preventDefault();
   const text = plain(byId("amount").value);
-  if (!text) return;
+  if (!text) return paid();
   if (sending) {
     again = true;
     return;
@@ -181,7 +187,8 @@ async function submit(event) {
     }
     const old = ask.kept(); // entered again because no answer came: the same wish, the same key
     const same = old && old.body.total === total && Date.now() - old.at < ask.FRESH_MS;
-    await sendSale(same ? old : { key: ask.newKey(), at: Date.now(), body: { total, source: "typed" } });
+    const body = { total, source: "typed", ...(wantsUse ? { paid: false } : {}) };
+    await sendSale(same ? old : { key: ask.newKey(), at: Date.now(), body });
   } else if (/^[\x21-\x7e]{8,}$/.test(text)) {
     await send("/v1/scans", { text }, ask.newKey());
   } else note(t("not_a_number"), true);
@@ -189,6 +196,7 @@ async function submit(event) {
 
 async function sendSale(sale) {
   ask.keep(sale);
+  if (sale.body.paid === false) ask.keepUnpaid({ key: sale.key, total: sale.body.total });
   const sure = await send("/v1/sales", sale.body, sale.key);
   if (sure) ask.forget();
 }
@@ -265,6 +273,10 @@ function keys(event) {
     note("");
     field.focus();
     backToRest();
+  } else if (event.key === "F4") {
+    event.preventDefault();
+    if (shown.kind === "using") byId("stage-body").querySelector("button:not(:disabled)")?.focus();
+    else useNext();
   } else if (event.key === "F2") {
     event.preventDefault();
     byId("sales").querySelector("button")?.focus();
@@ -273,9 +285,43 @@ function keys(event) {
   }
 }
 
+const atRest = () => ({ kind: !status?.open ? "idle" : redeem.usable(status.open) ? "using" : status.open.member ? "wait_amount" : "wait_member" });
+
 function backToRest() {
-  shown = { kind: status?.open ? (status.open.member ? "wait_amount" : "wait_member") : "idle" };
+  shown = atRest();
   draw();
+}
+
+// ---------------------------------------------------------------- what is used up in the sale
+
+function useNext() {
+  if (!redeem.offers(status?.open) || status.open.amount) return;
+  wantsUse = true;
+  note(t("use_next"));
+  byId("amount").focus();
+  draw();
+}
+
+async function act(wish) {
+  note(t("sending"));
+  const result = await wish(() => note(t("resending")));
+  note("");
+  if (!result.ok) stage({ kind: "trouble", fact: { message: result.problem ?? sales.LOST } }, "bad");
+  byId("amount").focus();
+}
+
+const use = (what) => act((onWaiting) => redeem.use(what, onWaiting));
+const release = (id) => act((onWaiting) => redeem.release(id, onWaiting));
+
+// The sale that was typed here and waits for its payment, if that is the open one.
+function mine(open) {
+  const unpaid = ask.unpaid();
+  return unpaid && open?.paid === false && unpaid.total === open.amount ? unpaid : null;
+}
+
+function paid() {
+  const sale = mine(status?.open);
+  if (sale) act((onWaiting) => ask.post("/v1/sales", { total: sale.total, source: "typed", paid: true }, { key: sale.key, onWaiting }));
 }
 
 async function answer(event) {
@@ -290,6 +336,7 @@ async function answer(event) {
 
 function wire() {
   buildKeypad();
+  byId("stage-body").addEventListener("click", (event) => event.target.closest("#use") && useNext());
   byId("entry").addEventListener("submit", submit);
   byId("amount").addEventListener("input", () => {
     confirmed = "";

@@ -69,13 +69,20 @@ function waiting(kind) {
   return [el("span", { class: `sign ${kind === "wait_amount" ? "till" : "card"}`, "aria-hidden": "true" }), title(t(kind), { class: "word" }), el("p", { class: "todo" }, t(`${kind}_sub`))];
 }
 
-// shown: {kind: idle | wait_amount | wait_member | granted | voided | trouble, fact}
-export function showStage(shown, open) {
+let lastDrawn = "";
+
+// shown: {kind: idle | wait_amount | wait_member | using | granted | voided | trouble, fact}. others: {using, rights}, which make what
+// stands there while something can be used, and what stands under the waiting word.
+export function showStage(shown, open, others = {}) {
+  const drawn = current() + JSON.stringify([shown, open, others.state]);
+  if (drawn === lastDrawn) return; // who is on a button of the stage keeps place and focus
+  lastDrawn = drawn;
   const stage = byId("stage");
   stage.dataset.kind = shown.kind === "trouble" && isMild(shown.fact.message.code) ? "mild" : shown.kind;
   stage.classList.toggle("offline", Boolean(shown.fact?.offline));
-  const make = { granted, voided, trouble }[shown.kind];
-  byId("stage-body").replaceChildren(...(make ? make(shown.fact) : waiting(shown.kind)).filter(Boolean));
+  const make = { granted, voided, trouble, using: others.using }[shown.kind];
+  const nodes = make ? make(shown.fact) : [...waiting(shown.kind), ...(others.rights?.() ?? [])];
+  byId("stage-body").replaceChildren(...nodes.filter(Boolean));
   const sale = open ?? (shown.kind === "granted" ? shown.fact : null);
   half("member", sale?.member, sale?.member ?? t("no_member"));
   half("amount", sale?.amount, sale?.amount ? yen(sale.amount) : t("no_amount"));

@@ -25,6 +25,8 @@ const WORDS = {
     synced: "送信済み", pending: (n, age) => `未送信 ${n} 件${age ? `・最も古いもの ${age}` : ""}`, link_offline: "接続なし", link_unknown: "確認中",
     stale: (age) => `${age}から応答なし`, second: "秒前", minute: "分前", hour: "時間前", day: "日前", todo: "対処", code: "番号", tech: "機器の点検",
     pin_title: "店長の確認", pin_operator: "担当者コード", pin: "暗証番号", manager: "店長の画面",
+    using: "クーポン・ポイントを使えます", payable: "お支払い", use_points: "ポイントを使う", at_most: (n, worth) => `${n} まで（${worth}）`, take_off: "外す", gift: "進呈", value: "チャージ残高",
+    at_the_till: "レジで引く金額", use_something: "クーポン・ポイントを使う", use_next: "使うときは、金額を入力してください", paid_now: "お支払い済み", paid_by_till: "レジのお支払いを待っています",
   },
   en: {
     ok: "OK", offline: "Offline", action: "Needs attention", lost: "Reconnecting", starting: "Connecting",
@@ -50,6 +52,8 @@ const WORDS = {
     synced: "all sent", pending: (n, age) => `${n} to send${age ? `, oldest ${age}` : ""}`, link_offline: "no connection", link_unknown: "checking",
     stale: (age) => `silent since ${age}`, second: " s ago", minute: " min ago", hour: " h ago", day: " days ago", todo: "What to do", code: "Code", tech: "Devices",
     pin_title: "A manager is needed", pin_operator: "Staff code", pin: "PIN", manager: "Manager",
+    using: "Coupons and points can be used", payable: "To pay", use_points: "Use points", at_most: (n, worth) => `up to ${n} (${worth})`, take_off: "Take off", gift: "free", value: "Prepaid value",
+    at_the_till: "Take off at the till:", use_something: "Use coupons or points", use_next: "To use them, enter the amount", paid_now: "Paid", paid_by_till: "Waiting for the till's payment",
   },
 };
 
