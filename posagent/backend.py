@@ -33,6 +33,7 @@ from posagent.sale_lookup import key_of_receipt
 from posagent.screen.backend import Answer, DeviceStatus, Json, Language, Level, Notice, OpenCheckout, PageEvent, Question, Status
 from posagent.screen.technician import TechnicianBackend
 from posagent.unsettled import Unsettled
+from posagent.voided_before import voided_before
 
 
 class ScreenBackend:
@@ -177,7 +178,14 @@ class ScreenBackend:
         """Takes a grant back."""
         by: Role = "manager" if role == "manager" else "staff"
         who = operator or self._agent.rules.operator
-        return replied(ask_counter(self._agent, lambda now, reply: VoidAsked(now, sale_id, reason, who, by, reply)))
+        try:
+            return replied(ask_counter(self._agent, lambda now, reply: VoidAsked(now, sale_id, reason, who, by, reply)))
+        except Refused as refused:
+            with self._reading:
+                before = voided_before(self._reader, self._agent.rules.place, sale_id) if refused.code == "E608" else None
+            if before is None:
+                raise
+            return Answer("done", {"result": "voided", **before}, replayed=True)
 
     def report(self, kind: str, business_date: str | None, operator: str, role: str, idempotency_key: str) -> Answer:
         """点検 or 精算. The day is read here, window by window, so that neither the till nor the page waits for it."""

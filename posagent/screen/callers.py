@@ -44,8 +44,8 @@ def role_of(request: Request, asked: Mapping[str, Any]) -> tuple[StaffRole, str]
     """(role, operator) that a wish goes on record with. ``asked``: the checked body, for its ``role`` and ``operator``.
 
     A release by PIN (header ``posagent-unlock``) says both, whatever the body says. Without one nobody is a manager where a manager has a
-    PIN; where none has, the body's word holds. Routes pass this on and let the counter refuse (E613): the page then asks for the PIN and sends
-    the same again with the release."""
+    PIN; where none has, the body's word holds. What always needs a manager the policy has refused before (E613, `rules.needs_manager`); for the
+    rest routes pass this on and let the counter refuse: the page then asks for the PIN and sends the same again with the release."""
     caller = caller_of(request)
     if caller.person is not None:
         return caller.person.role, caller.person.operator

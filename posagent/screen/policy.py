@@ -19,7 +19,7 @@ from typing import Any
 from posagent.screen.callers import Caller, Door
 from posagent.screen.peers import Peer
 from posagent.screen.problems import MEDIA_TYPE, Problem, body
-from posagent.screen.rules import Rules, is_open, scopes_of
+from posagent.screen.rules import Rules, is_open, needs_manager, scopes_of
 from posagent.screen.tokens import GIVEN, Failures, Paired, digest_of
 
 log = logging.getLogger(__name__)
@@ -198,6 +198,8 @@ class Policy:
         person = unlocks.person(shown[0], caller.holder) if len(shown) == 1 else None
         if shown and person is None:
             raise Problem(403, "E712", "the release by PIN has ended or is another caller's; POST /v1/unlock again")
+        if unlocks.needed and needs_manager(path) and (person is None or person.role != "manager"):
+            raise Problem(403, "E613", "a manager's PIN is needed: POST /v1/unlock, and send the same again with its posagent-unlock")
         return replace(caller, person=person, asserts=not unlocks.needed)
 
     def _address(self) -> dict[str, object]:

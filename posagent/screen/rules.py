@@ -15,6 +15,8 @@ _OF_ADMIN = ("/v1/pairings", "/v1/tokens")
 _OF_TECH = ("/v1/devices", "/v1/test-mode")
 _OF_BOTH = ("/v1/status", "/v1/unlock", PAIR_PATH)
 
+_OF_MANAGER = ("/v1/voids", "/v1/refunds", "/v1/adjustments", "/v1/reprints")
+
 
 def scopes_of(path: str) -> frozenset[Scope]:
     """Which scopes reach a path; one of them is enough. Nothing below /v1 is for everybody but pairing."""
@@ -23,6 +25,12 @@ def scopes_of(path: str) -> frozenset[Scope]:
     if _below(path, _OF_TECH):
         return frozenset({"tech"})
     return frozenset({"pos", "tech"}) if _below(path, _OF_BOTH) else frozenset({"pos"})
+
+
+def needs_manager(path: str) -> bool:
+    """Whether nothing there is done without a manager, where a manager has a PIN. What depends on the wish itself (a closing, a grant that is
+    too late) the counter refuses."""
+    return _below(path, _OF_MANAGER)
 
 
 def is_open(path: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -137,7 +138,7 @@ class Register:
         """The journal's events as they are on disk."""
         import sqlite3
 
-        with sqlite3.connect(self.directory / "journal" / "queue.db") as journal:
+        with contextlib.closing(sqlite3.connect(self.directory / "journal" / "queue.db")) as journal:
             return [json.loads(body) for (body,) in journal.execute("SELECT body FROM ev ORDER BY seq")]
 
     def command(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:

@@ -78,16 +78,29 @@ def test_a_managers_pin_makes_the_void_the_managers(page: Page, counter: Any, re
     assert record == [("unlocked", {"door": "page", "operator": "M01", "role": "manager"})]
 
 
-def test_without_a_release_nobody_is_a_manager_whatever_the_request_says(page: Page, counter: Any) -> None:
-    counter.trouble = Refused("a manager must do this", code="E613")
-    assert page.post("/v1/voids", {**VOID, "role": "manager", "operator": "C07"}, "void-0001")[0] == 403
-    assert counter.calls == [("void", "S-1", "returned", "C07", "cashier")]
+@pytest.mark.parametrize("path", ["/v1/voids", "/v1/refunds", "/v1/adjustments"])
+def test_without_a_managers_release_nothing_of_his_is_done_whatever_the_request_says(page: Page, counter: Any, path: str) -> None:
+    cashier = page.unlock("C07", "2580")[1]["unlock"]
+    for release in ("", cashier):
+        status, said = page.post(path, {**VOID, "role": "manager", "operator": "M01"}, "void-0001", release)
+        assert (status, said["code"]) == (403, "E613")
+    assert counter.calls == []
+
+
+def test_what_the_counter_itself_refuses_hears_of_no_manager_without_a_release(page: Page, counter: Any) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def report(*order: Any) -> None:
+        asked.append(order)
+        raise Refused("closing needs a manager", code="E613")
+
+    counter.report = report
+    assert page.post("/v1/reports", {"kind": "z", "role": "manager", "operator": "C07"}, "close-0001")[0] == 403
+    assert asked == [("z", None, "C07", "cashier", "close-0001")]
 
 
 def test_the_refused_void_goes_through_with_the_same_key_once_the_pin_was_entered(page: Page, counter: Any) -> None:
-    counter.trouble = Refused("a manager must do this", code="E613")
     assert page.post("/v1/voids", VOID, "void-0001")[1]["code"] == "E613"
-    counter.trouble = None
     assert page.post("/v1/voids", VOID, "void-0001", page.unlock()[1]["unlock"])[0] == 200
 
 
