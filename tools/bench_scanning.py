@@ -291,6 +291,92 @@ def serial_latency(scans: int = 300) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def routed_latency(scans: int = 300) -> dict[str, Any]:
+    """Terminator written to a pty -> ENTER at the POS's keyboard, in milliseconds: through reader process, agent and back ("routed"), and
+    through a process that types the same keys at once and asks nobody ("floor", what any router must take here)."""
+    with tempfile.TemporaryDirectory() as folder:
+        routed = _typed_ms(Path(folder) / "routed", scans, through_agent=True)
+        floor = _typed_ms(Path(folder) / "floor", scans, through_agent=False)
+    return {
+        "bench": "routed_scan", "scans": scans, "p50_ms": routed[scans // 2], "p99_ms": routed[scans * 99 // 100],
+        "floor_p50_ms": floor[scans // 2], "floor_p99_ms": floor[scans * 99 // 100], "machine_wakeup_p99_ms": wakeup_noise_ms(),
+    }  # fmt: skip
+
+
+def _typed_ms(path: Path, scans: int, *, through_agent: bool) -> list[float]:
+    import tty
+    from dataclasses import asdict
+
+    from drivers.scan import serial_port
+    from posagent.member_code import default_rules
+    from posagent.remote import Opened, RemoteDevice, RemoteDevices
+    from posagent.scan_router import Route, is_ours
+    from virtual_counter.pos_keyboard import PosKeyboard
+
+    far, near = os.openpty()
+    tty.setraw(near)
+    options = {name: option.default for name, option in serial_port.DRIVER.options.items()} | {"port": os.ttyname(near), "double_read_ms": 0}
+    stop, opened = threading.Event(), threading.Event()
+    with PosKeyboard(path) as pos:
+        if through_agent:
+            route = {**asdict(Route(keyboard=f"unix:{path}", end="enter")), "typist": "drivers.scan.typist:open_typist"}
+            devices = RemoteDevices(
+                "reader", [RemoteDevice("till", "drivers.scan.serial_port:DRIVER", options, route)],
+                ours=lambda scan: is_ours(scan.text, scan.aim, default_rules()),
+            )  # fmt: skip
+
+            def agent() -> None:
+                while not stop.is_set():
+                    if any(isinstance(report, Opened) for _, report in devices.read(0.5)):
+                        opened.set()
+                devices.close()
+
+            other = threading.Thread(target=agent)
+            other.start()
+            opened.wait(30)
+        else:
+            link = socket.socket(socket.AF_UNIX)
+            link.connect(str(path))
+            child = subprocess.Popen(
+                [sys.executable, "-m", "tools.bench_scanning", "typist", "", str(near), str(link.fileno())], pass_fds=[near, link.fileno()],
+                stdout=subprocess.PIPE,
+            )  # fmt: skip
+            assert child.stdout is not None
+            child.stdout.readline()
+            link.close()
+        took: list[float] = []
+        for number in range(scans):
+            before = time.monotonic_ns()
+            os.write(far, f"49{number:011d}\r".encode())
+            while len(pos.ends) <= number:
+                time.sleep(0.0005)
+            took.append((pos.ends[number] - before) / 1e6)
+            time.sleep(0.02)  # the next article is not scanned within 20 ms
+        stop.set()
+        os.close(far)
+        os.close(near)
+        if through_agent:
+            other.join()
+        else:
+            child.communicate()
+    return [round(one, 3) for one in sorted(took)]
+
+
+def floor_typist(port: int, link: socket.socket) -> None:
+    """Types a code's keys as soon as its terminator is there."""
+    from drivers.scan.keystrokes import event_bytes, key_reports
+
+    line = ""
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    with suppress(OSError):
+        while chunk := os.read(port, 4096):
+            line += chunk.decode()
+            if line.endswith("\r"):
+                link.sendall(b"".join(event_bytes(report) for report in key_reports(line, "us")))
+                line = ""
+
+
 def wakeup_noise_ms() -> float:
     """How late this machine wakes a process that does nothing (p99 of 500 sleeps of 1 ms): no latency below it can be seen here."""
     late = []
@@ -329,7 +415,7 @@ def _row(name: str, value: float, unit: str, goal: float | None, better: str, ho
 
 def measure(scans: int = SCANS) -> list[dict[str, Any]]:
     """Every figure, as `tools.bench` wants them; about seven minutes, because 10,000 scans at 1 kHz take seven."""
-    serial, wedge, drops = serial_latency(), wedge_latency(), injected_drops()
+    serial, wedge, drops, routed = serial_latency(), wedge_latency(), injected_drops(), routed_latency()
     ours, peer = wedge_under_load(scans)
     load = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in ours["load"].items())
     how = f"{scans} scans of {DIGITS} digits at 1 kHz reports into a modelled ring of {RING} events, on one core with {load}"
@@ -346,8 +432,18 @@ def measure(scans: int = SCANS) -> list[dict[str, Any]]:
         _row("serial scan to event p99", serial["p99_ms"], "ms", 5, "lower", f"pty to frame in the agent; {noise}"),
         _row("wedge scan to event p50", wedge["p50_ms"], "ms", None, "lower", f"ENTER in the modelled ring to frame in the agent; {noise}"),
         _row("wedge scan to event p99", wedge["p99_ms"], "ms", 5, "lower", f"ENTER in the modelled ring to frame in the agent; {noise}"),
+        _row("scan router adds p50", round(routed["p50_ms"] - routed["floor_p50_ms"], 3), "ms", 1, "lower", _routed_words(routed, "p50")),
+        _row("scan router adds p99", round(routed["p99_ms"] - routed["floor_p99_ms"], 3), "ms", 20, "lower", _routed_words(routed, "p99")),
         _row("reader process PSS", serial["process_pss_kb"], "kB", 16_000, "lower", "smaps_rollup, serial driver open"),
     ]
+
+
+def _routed_words(routed: dict[str, Any], which: str) -> str:
+    return (
+        f"{routed['scans']} articles on a pty, to ENTER at the POS's keyboard (a Unix socket in place of uinput): {routed[f'{which}_ms']} ms, "
+        f"where a process that asks nobody takes {routed[f'floor_{which}_ms']} ms; this machine wakes an idle process "
+        f"{routed['machine_wakeup_p99_ms']} ms late (p99)"
+    )
 
 
 def _main(words: list[str]) -> None:
@@ -356,6 +452,9 @@ def _main(words: list[str]) -> None:
             sys.stdout.write(json.dumps(line) + "\n")
         return
     role, extra, *numbers = words
+    if role == "typist":
+        floor_typist(int(numbers[0]), socket.socket(fileno=int(numbers[1])))
+        return
     ends = [socket.socket(fileno=int(number)) for number in numbers]
     if role == "keyboard":
         scans, mode = extra.split(":")
