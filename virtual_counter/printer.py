@@ -124,6 +124,13 @@ class VirtualPrinter:
             }  # fmt: skip
 
     @property
+    def last_moved_at(self) -> float:
+        """Device time at which paper or blade last moved."""
+        with self._changed:
+            self.run()
+            return self._mechanism.time
+
+    @property
     def idle(self) -> bool:
         """Nothing is waiting to be interpreted or printed (a half-received command may hang)."""
         with self._changed:

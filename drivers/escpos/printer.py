@@ -29,6 +29,7 @@ NO_CHANCE_PULSE = b"\x1d(D\x03\x00\x14\x01\x00"
 """GS ( D: until the next ESC @, no bytes that pass by chance or by malice open the drawer (DLE DC4 1). TM-T81 manual p. 76; sent to printers
 that know the GS ( family. Our own pulse is ESC p, which stands in the queue."""
 _LOOK_S = 0.1  # an attempt is looked after so often
+_COUNT_S = 0.02  # a counter that is proof is asked so often
 
 
 @dataclass(slots=True)
@@ -218,7 +219,7 @@ class EscposPrinter:
         elif able.cut_counter:
             if attempt.evidence.cut_before is not None and self._session.cuts() == attempt.evidence.cut_before + 1:
                 return self._printed("confirmed", "cutter counter", attempt.evidence)
-            self._talk.hear(deadline)
+            self._talk.hear(min(deadline, self._talk.now() + _COUNT_S))
         elif able.tier:
             self._talk.hear(deadline)
             if self._talk.queued_answers - attempt.answers_before >= len(attempt.pieces):
