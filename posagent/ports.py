@@ -234,6 +234,9 @@ class Drawer(Protocol):
     def open(self, timeout_s: float) -> None:
         """Kicks it once."""
 
+    def is_open(self, timeout_s: float) -> bool | None:
+        """What its sensor says; None when it has none, or does not answer."""
+
     def close(self) -> None:
         """Releases the device. Never raises."""
 

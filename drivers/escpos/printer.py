@@ -21,7 +21,7 @@ from drivers.escpos.link import Link
 from drivers.escpos.paper import Paper, Unprintable
 from drivers.escpos.probe import plant_witness
 from drivers.escpos.session import Patience, Session
-from posagent.errors import DeviceError, DeviceTimeout
+from posagent.errors import DeviceError
 from posagent.ports import Capabilities, Certainty, Evidence, Outcome, PrinterStatus, Ticket
 
 _PARTS = {"header": 1, "body": 2, "code": 3, "cut": 4}
@@ -107,13 +107,6 @@ class EscposPrinter:
         if before.bytes_handed == 0:
             return Outcome("not_printed", reason="nothing was sent", evidence=before)
         return self._examine(ticket, before, same_link=same_link)
-
-    def kick_drawer(self, timeout_s: float, *, connector: int = 0, on_ms: int = 100) -> None:
-        """Opens the drawer on the printer's connector; never while a slip is under way. Raises DeviceTimeout when the line is full."""
-        self._talk.end = self._talk.now() + timeout_s
-        pulse = drawer_pulse(connector, on_ms)
-        if self._talk.send(pulse, self._talk.end) < len(pulse):
-            raise DeviceTimeout(f"{self._session.name}: the line to the printer is full; the drawer was not opened", code="E213")
 
     def close(self) -> None:
         """See the port."""
@@ -284,11 +277,6 @@ class EscposPrinter:
         if count == before.cut_before and powered:
             return Outcome("not_printed", reason="it was not cut", evidence=before)
         return Outcome("unknown", reason="the printer was switched off in between", evidence=before)
-
-
-def drawer_pulse(connector: int, on_ms: int) -> bytes:
-    """ESC p with both times, in units of 2 ms: a shorter form makes some printers swallow the bytes that follow."""
-    return bytes([0x1B, 0x70, connector & 1, min(max(on_ms // 2, 1), 255), 250])
 
 
 def _id(ticket: Ticket, part: int) -> bytes:

@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import sqlite3
 import sys
+import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,7 +15,7 @@ from typing import Any, cast
 
 from posagent.cli.common import add_json, print_json
 from posagent.errors import AlreadyRunning, SettingsError, StorageError
-from posagent.ports import Driver, Evidence, Printer, Ticket
+from posagent.ports import Device, Drawer, Driver, Evidence, Printer, Ticket
 from posagent.slips import Slip, from_json
 
 PROFILES: Mapping[str, dict[str, Any]] = {
@@ -26,6 +27,9 @@ PROFILES: Mapping[str, dict[str, Any]] = {
     "clone58": {"dialect": "clone58", "paper_mm": 58},
 }
 """Papers and families worth a look; any other is said with --set."""
+
+SENSOR_S = 0.5
+LOOKS, SLIDE_S = 4, 0.2  # a drawer takes a moment to slide off its switch
 
 _WAITING = ("QUEUED", "HELD", "SENDING", "HANDED", "UNCONFIRMED", "NEEDS_OPERATOR")
 _WORDS = {
@@ -49,6 +53,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     test.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="its settings, e.g. host=192.0.2.7")
     test.add_argument("--lang", default="ja", choices=("ja", "en"))
     add_json(test)
+    drawer = subs.add_parser("drawer", help="open the cash drawer once", description="Sends one pulse to a drawer that no agent holds.")
+    drawer.add_argument("--driver", default="drawer-escpos", help="the drawer's driver (default: drawer-escpos)")
+    drawer.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="its settings, e.g. host=192.0.2.7")
+    add_json(drawer)
     jobs = subs.add_parser("jobs", help="what waits for the printer, what is in doubt", description="The print jobs of the journal.")
     jobs.add_argument("--journal", metavar="DIR", type=Path, default=Path("/var/lib/posagent"), help="the journal directory")
     jobs.add_argument("--all", action="store_true", help="finished jobs too, the newest first")
@@ -63,8 +71,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    """0 ok; 1: the test slip was not printed, or the slip cannot be; 69: printer or journal unavailable."""
-    return {"preview": _preview, "test": _test, "jobs": _jobs, "answer": _answer}[args.what](args)
+    """0 ok; 1: the test slip was not printed, or cannot be, or the drawer stayed shut; 69: printer or journal unavailable."""
+    return {"preview": _preview, "test": _test, "drawer": _drawer, "jobs": _jobs, "answer": _answer}[args.what](args)
 
 
 # ---------------------------------------------------------------- without a journal
@@ -103,12 +111,7 @@ def _preview(args: Namespace) -> int:
 
 
 def _test(args: Namespace) -> int:
-    driver = _driver(args.driver)
-    options = {name: option.default for name, option in driver.options.items()} | _given(driver, args.set)
-    missing = [name for name, option in driver.options.items() if option.required and not options[name]]
-    if missing:
-        raise SettingsError(f"{args.driver} needs {', '.join(missing)}: posagent print test --driver {args.driver} --set {missing[0]}=…")
-    printer = cast("Printer", driver.open("printer", options))
+    printer = cast("Printer", _opened(args))
     try:
         status = printer.status(2.0)
         outcome = printer.print(Ticket("test", "te", 1, _test_slip(printer, args)), _nothing, 20.0)
@@ -132,6 +135,39 @@ def _test(args: Namespace) -> int:
         for warning in outcome.warnings:
             print(f"           {warning}")
     return 0 if outcome.state == "printed" else 1
+
+
+def _opened(args: Namespace) -> Device:
+    driver = _driver(args.driver)
+    options = {name: option.default for name, option in driver.options.items()} | _given(driver, args.set)
+    missing = [name for name, option in driver.options.items() if option.required and not options[name]]
+    if missing:
+        raise SettingsError(f"{args.driver} needs {', '.join(missing)}: posagent print {args.what} --driver {args.driver} --set {missing[0]}=…")
+    return driver.open(args.what, options)
+
+
+def _drawer(args: Namespace) -> int:
+    """The pulse, and what the sensor says of it before and half a second later."""
+    drawer = cast("Drawer", _opened(args))
+    try:
+        before = drawer.is_open(SENSOR_S)
+        drawer.open(2.0)
+        after = before
+        for _ in range(LOOKS):
+            time.sleep(SLIDE_S)
+            if after := drawer.is_open(SENSOR_S):
+                break
+    finally:
+        drawer.close()
+    if args.json:
+        print_json({"schema": 1, "before": before, "open": after})
+    elif after is None:
+        print("the pulse was sent; the drawer does not say whether it opened (look, or set open_level where it has a sensor)")
+    elif before and after:
+        print("the pulse was sent; the drawer says that it was open before already (push it shut; or open_level is the wrong way round)")
+    else:
+        print("the drawer is open" if after else "the drawer is still shut; check its cable, its key, and --set connector=0 or 1")
+    return 1 if after is False else 0
 
 
 def _proofs(process_id: bool, cut_counter: bool, tier: int) -> list[str]:

@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from counter_bench import QUICK, small_coupon
+from counter_bench import QUICK, TimelessCounter, small_coupon
 
 from drivers.display_escpos import LineDisplay, presentable
 from drivers.drawer import PulseDrawer
@@ -27,7 +27,7 @@ from posagent.errors import DeviceBusy, DeviceError, DeviceForbidden, DeviceMiss
 from posagent.ports import Capabilities, Evidence, Ticket
 from virtual_counter.clock import RealClock
 from virtual_counter.printer import VirtualPrinter
-from virtual_counter.profiles import T3_80
+from virtual_counter.profiles import PROFILES, T3_80
 from virtual_counter.pty_port import serve_pty
 from virtual_counter.screen import Screen
 from virtual_counter.usb_backend import UsbBus, UsbPrinter
@@ -263,16 +263,30 @@ def test_cups_is_never_more_than_assumed_and_says_so(tmp_path):
     assert "last resort" in CUPS.title
 
 
-def test_a_drawer_is_kicked_once_with_both_times(counter):
-    bench = counter()
-    drawer = PulseDrawer("till", open_tcp("till", *bench.server.address, 1.0), 0, 100)
-    drawer.open(1.0)
-    for _ in range(100):
-        if bench.paper.kicks:
-            break
-        bench.paper.wait(0.05)
-    assert [(kick.pin, kick.on_ms) for kick in bench.paper.kicks] == [(2, 100)]
+def test_a_drawer_is_opened_by_one_whole_pulse_says_so_and_rests_before_the_next(caplog):
+    bench = TimelessCounter(T3_80, "tcp")
+    drawer = PulseDrawer("till", bench.wire.open(), 0, 100, open_is_high=True)
+    assert drawer.is_open(1.0) is False
+    with caplog.at_level("INFO"):
+        drawer.open(1.0)
+        bench.rest(0.2)
+        assert drawer.is_open(1.0) is True
+        with pytest.raises(DeviceBusy, match="wait three seconds"):
+            drawer.open(1.0)
+        bench.rest(3.0)
+        drawer.open(1.0)
+        bench.rest(0.2)
+    assert [(kick.pin, kick.on_ms) for kick in bench.paper.kicks] == [(2, 100), (2, 100)]
+    assert [record.levelname for record in caplog.records] == ["INFO", "WARNING", "INFO"]
+    assert bench.paper.oddities == []
     drawer.close()
+
+
+def test_a_drawer_without_a_sensor_or_behind_a_silent_printer_does_not_pretend():
+    assert PulseDrawer("till", TimelessCounter(T3_80, "usb").wire.open(), 0, 100).is_open(1.0) is None
+    assert PulseDrawer("till", TimelessCounter(PROFILES["t0-80"], "usb").wire.open(), 0, 100, open_is_high=True).is_open(1.0) is None
+    low = PulseDrawer("till", TimelessCounter(T3_80, "usb").wire.open(), 1, 100, open_is_high=False)
+    assert low.is_open(1.0) is True
 
 
 def test_a_drawer_on_a_full_line_is_a_time_out_and_no_late_kick():

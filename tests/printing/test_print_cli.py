@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from counter_bench import small_coupon
 
+from drivers.drawer import DRIVER as DRAWER
 from drivers.escpos.records import TCP
 from offline_queue.events import NewEvent, NewJob
 from offline_queue.journal import Journal
@@ -89,3 +90,17 @@ def test_jobs_are_listed_and_an_answer_settles_one(tmp_path, capsys):
     assert [(row["copy"], row["state"]) for row in rows] == [(2, "QUEUED"), (1, "SUPERSEDED")]
     assert main(["print", "answer", "77", "yes", "--journal", str(folder)]) == 1
     assert main(["print", "jobs", "--journal", str(tmp_path / "nowhere")]) == 69
+
+
+def test_the_drawer_opens_once_and_its_sensor_is_believed(counter, capsys, monkeypatch):
+    monkeypatch.setattr(print_, "_driver", lambda name: DRAWER)
+    bench = counter()
+    host, port = bench.server.address
+    words = ["print", "drawer", "--set", f"host={host}", "--set", f"port={port}"]
+    assert main(words) == 0
+    assert "the drawer is open" in capsys.readouterr().out
+    assert len(bench.paper.kicks) == 1
+    assert main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"schema": 1, "before": True, "open": True}
+    assert main([*words, "--set", "open_level=none"]) == 0
+    assert "does not say" in capsys.readouterr().out
