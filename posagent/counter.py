@@ -360,7 +360,9 @@ def _amended(state: State, answer: Answered, intent: Amendment) -> Step:
 def _opened(state: State, answer: Answered, basket: Basket, reply: int | None, rules: Rules) -> Step:
     now, sale_id = answer.now, sale_id_of(basket, rules)
     if answer.result == "conflict":
-        return _conflict(state, reply, sale_id)
+        if (recorded := _as_recorded(answer.data, basket)) is None:
+            return _conflict(state, reply, sale_id)
+        basket = recorded
     replaced = state.basket is not None and state.basket.key != basket.key
     state = replace(state, basket=basket, basket_ms=now.ms)
     if (live := state.live.get(sale_id)) and not cr.kept_for(state, basket):  # its redemptions are used, its points not granted yet
@@ -374,6 +376,14 @@ def _opened(state: State, answer: Answered, basket: Basket, reply: int | None, r
     used = cr.use_now(state_now, now, basket, rules, None) if basket.paid else ()
     gone = cr.let_go(now, unfit, cr.LET_GO, rules)
     return state, (*told, *gone, *used, Show(_yen(fields.get("payable", basket.total)), ""), *reply_to(reply, _waits(basket), fields))
+
+
+def _as_recorded(data: Mapping[str, Any], basket: Basket) -> Basket | None:
+    """The sale on record where it is this one, told at another moment (a POS repeats itself after an outage): the first moment counts."""
+    if "paid" not in data or "masked" in data:  # not a sale that was seen, but what became of one
+        return None
+    recorded = co.basket_of(data)
+    return recorded if recorded == replace(basket, at=recorded.at, after_redemptions=False) else None
 
 
 def _no_longer_taken(state: State, now: Now, basket: Basket, rules: Rules) -> tuple[Redemption, ...]:
@@ -430,6 +440,8 @@ def _with_used(state: State, basket: Basket, ones: tuple[Redemption, ...], rules
 def _granted(state: State, answer: Answered, intent: GrantPoints, rules: Rules) -> Step:
     if answer.result == "duplicate" and intent.opens:  # the sale was on record, its grant perhaps not: the same without the sale
         return _grant(state, answer.now, intent.basket, intent.card, rules, reply=intent.reply)
+    if answer.result == "conflict" and intent.opens and (recorded := _as_recorded(answer.data, intent.basket)):
+        return _grant(state, answer.now, recorded, intent.card, rules, reply=intent.reply)
     if answer.result == "conflict":
         lost = tuple(one for one in intent.used if one.code_hash and one.code_hash == answer.data.get("code_hash"))
         if not lost:

@@ -230,7 +230,7 @@ class Till:
         self, key: str = "n1", amount: int = 1980, *, paid: bool = True, lines: tuple[Line, ...] = (), door: str = "api", after: bool = False
     ) -> Reply:
         self.asked += 1
-        basket = Basket(key, lines or (Line(amount),), START, paid, door, key, after)
+        basket = Basket(key, lines or (Line(amount),), self.now().at, paid, door, key, after)  # a repeated sale comes at another time
         self.feed(SaleArrived(self.now(), basket, self.asked))
         return self.replies[self.asked]
 

@@ -331,6 +331,26 @@ def test_a_pos_that_repeats_its_sale_after_a_long_outage_gets_the_grant_once() -
     assert till.sale("n1", 1980).status == "already"
 
 
+def test_a_sale_that_was_let_go_and_comes_again_waits_for_its_member_again() -> None:
+    till = Till()
+    till.sale("n1", 1980)
+    till.sale("n2", 880)  # the next customer: the first sale waits no more
+    till.wait(200)
+    assert till.sale("n1", 1980).status == "waiting_for_member"
+    till.scan()
+    assert [grant.data["sold_at"] for grant in till.grants()] == [START.isoformat()]
+
+
+def test_a_sale_that_was_let_go_and_comes_again_with_another_amount_is_a_conflict() -> None:
+    till = Till()
+    till.sale("n1", 1980)
+    till.wait(500)
+    assert till.sale("n1", 1981).status == "conflict"
+    till.scan()
+    assert till.sale("n1", 1982).status == "conflict"
+    assert not till.grants()
+
+
 def test_a_snapshot_of_this_morning_and_todays_grants_make_the_balance() -> None:
     till = Till()
     morning = {"as_of": START - timedelta(hours=3), "balances": {"points": 100}}
