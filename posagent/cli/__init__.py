@@ -12,6 +12,7 @@ from posagent.errors import PosagentError
 # command -> (module, one line). A command that is not there yet is not listed.
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("posagent.cli.run", "the agent, in the foreground, as systemd starts it"),
+    "setup": ("posagent.cli.setup", "the few questions that matter: finds the devices, writes the settings, tests each"),
     "enrol": ("posagent.cli.enrol", "head office's one-time code against this register's key"),
     "demo": ("posagent.cli.demo", "the whole counter on virtual devices, to play with or as one scripted day"),
     "status": ("posagent.cli.status", "the state of the counter now"),

@@ -15,6 +15,7 @@ from posagent.cli.common import print_json
 from posagent.errors import DeviceMissing, PosagentError
 from posagent.ports import Found
 from posagent.registry import load_drivers
+from posagent.setup_text import toml_value
 
 _SETUP = "posagent.setup"
 
@@ -90,7 +91,7 @@ def _drivers(args: Namespace) -> int:
         print(f"{one.name} ({one.kind}, {one.maturity}): {one.title}")
         for name, option in one.options.items():
             choices = f"  one of {', '.join(str(choice) or '(empty)' for choice in option.choices)}" if option.choices else ""
-            default = "required" if option.required else f"default {_toml(option.default)}"
+            default = "required" if option.required else f"default {toml_value(option.default)}"
             print(f"    {name:<16} {option.doc}; {default}{choices}")
         print()
     return 0
@@ -133,21 +134,8 @@ def _show(args: Namespace, kind: str, settings: Mapping[str, Any], more: Mapping
 
 def toml_table(kind: str, settings: Mapping[str, Any], name: str = "") -> str:
     """The table to paste: [[scanner]] and one line per setting."""
-    lines = [f"[[{kind}]]", f"name = {_toml(name or f'{kind}-1')}"]
-    return "\n".join([*lines, *(f"{key} = {_toml(value)}" for key, value in settings.items())])
-
-
-def _toml(value: Any) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(value)
-        case list() | tuple():
-            return "[" + ", ".join(_toml(item) for item in value) + "]"
-        case _:
-            text = "".join(char if char.isprintable() and char not in '"\\' else f"\\u{ord(char):04x}" for char in str(value))
-            return f'"{text}"'
+    lines = [f"[[{kind}]]", f"name = {toml_value(name or f'{kind}-1')}"]
+    return "\n".join([*lines, *(f"{key} = {toml_value(value)}" for key, value in settings.items())])
 
 
 def _indented(text: str) -> str:
