@@ -12,7 +12,7 @@ PURE_NAMES = tuple(
     for name in (
         "loyalty", "counter", "counter_parts", "counter_redeem", "counter_charge", "counter_amend", "checkout", "redeeming", "redemption_events",
         "doors", "events", "handout", "open_checkout", "page_events", "day_report", "member_code", "check_digits", "token_codes",
-        "slips", "slip_texts", "pairing_slip", "strict", "messages", "scan_router",
+        "slips", "slip_texts", "pairing_slip", "screen.upos", "strict", "messages", "scan_router",
     )
 )
 PURE_STDLIB = {

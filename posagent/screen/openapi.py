@@ -94,6 +94,11 @@ REPORT_ANSWER: Schema = {
     },
 }
 _QUESTION: Schema = {"type": "object", "required": ["job"], "properties": {"job": _TEXT, "member": _MAYBE_TEXT, "at": _TEXT}}
+_UPOS: Schema = {
+    "type": ["object", "null"],
+    "required": ["name", "number"],
+    "properties": {"name": _TEXT, "number": {"type": "integer"}},
+}
 STATUS: Schema = {
     "type": "object",
     "required": ["level", "devices", "queue", "open", "questions", "message", "language", "register_name", "store_name", "last_seq"],
@@ -114,6 +119,12 @@ STATUS: Schema = {
                     "as_of": {"type": ["integer", "null"], "description": "seconds since the last success"},
                     "stale": {"type": "boolean"},
                     "message": _MESSAGE,
+                    "upos": {
+                        "type": "object",
+                        "description": "the same in the words and numbers of UnifiedPOS; null: unknown, or nothing to say",
+                        "required": ["state", "power", "error", "status"],
+                        "properties": dict.fromkeys(("state", "power", "error", "status"), _UPOS),
+                    },
                 },
             },
         },

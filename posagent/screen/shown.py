@@ -7,13 +7,18 @@ from typing import Any
 from posagent.screen.backend import Backend, Notice, PageEvent, Status
 from posagent.screen.problems import spoken
 from posagent.screen.technician import Room
+from posagent.screen.upos import upos_of
 
 
 def shown_status(backend: Backend, status: Status, last_seq: int) -> dict[str, Any]:
     """The body of GET /v1/status and of the ``status`` event."""
     values = status.get("values") or {}
     devices = [
-        {**device, "message": spoken(code, {"device": device.get("name", ""), **values}) if (code := device.get("code")) else None}
+        {
+            **device,
+            "message": spoken(code, {"device": device.get("name", ""), **values}) if (code := device.get("code")) else None,
+            "upos": upos_of(device["state"], code or ""),
+        }
         for device in status.get("devices", [])
     ]
     code = status.get("code")
