@@ -57,6 +57,7 @@ from posagent.handout import code_hash
 from posagent.loyalty.coupons import read_code
 from posagent.member_code import Rule
 from posagent.members import MemberDirectory
+from posagent.metrics import Counts
 from posagent.ports import Kind
 from posagent.recording import Recording
 from posagent.redeeming import FoundCoupon
@@ -184,6 +185,7 @@ class Agent:
         self.supervision = Supervision(lambda: Facts(self.board.devices.values(), self.board.worst()), ())
         """What systemd is told; `posagent.start` gives it more to look at."""
         self.bench = Workbench()
+        self.counts = Counts()
         self.notices: deque[Notice] = deque(maxlen=NOTICES)
         self._noticed = 0
         self._asked: dict[int, Future[Reply]] = {}
@@ -266,12 +268,13 @@ class Agent:
         match item:
             case ScanRead(device, scan):
                 self.board.beat(device)
-                if self.bench.took(device, scan, self.codes):
+                if tested := self.bench.took(device, scan, self.codes):
                     self._notice("E631", {"device": device})
                 elif scan.quality == "corrupt":
                     self._notice("E320", {"device": device, "why": scan.reason})
                 else:
                     self._code(scan.text, scan.aim, "camera" if self.board.devices[device].driver.startswith("camera") else "scan")
+                self.counts.scan(device, "test" if tested else scan.quality, scan.at_ns)
             case Typed(text, aim, answer):
                 answer.set_result(self._code(text, aim, "typed"))
             case Reported():
@@ -307,6 +310,7 @@ class Agent:
     def _reported(self, report: Reported) -> None:
         state, changed = self.board.take(report)
         if changed:
+            self.counts.reopened[state.name] += state.state == "ready"
             level = logging.INFO if state.state == "ready" else logging.WARNING
             found_by = {"code": state.code, "device": state.name}
             _log.log(level, "%s is %s %s %s", state.name, state.state, state.code, state.detail, extra=found_by)
@@ -365,6 +369,7 @@ class Agent:
 
     def _notice(self, code: str, fields: dict[str, Any]) -> None:
         self._noticed += 1
+        self.counts.message(code)
         self.notices.append(Notice(self._noticed, datetime.now().astimezone().isoformat(timespec="milliseconds"), code, fields))
         self.wake_listeners()
 
@@ -388,7 +393,7 @@ def trace_of(version: str) -> dict[str, Any]:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as boot:
             boot_id = boot.read().strip()
     except OSError:
-        boot_id = "unknown"
+        boot_id = os.environ.get("INVOCATION_ID", "unknown")  # ProcSubset=pid hides the boot's; systemd names this start instead
     return {"agent": version, "boot": boot_id, "pid": os.getpid()}
 
 

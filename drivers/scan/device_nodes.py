@@ -16,6 +16,9 @@ from drivers.scan.sysfs import Node
 from posagent.errors import DeviceBusy, DeviceError, DeviceForbidden, DeviceMissing
 from posagent.ports import Scan
 
+SET_UP_S = 10.0
+"""How long a new node may be nobody's before that is a missing rule."""
+
 
 def choose(name: str, selector: str, found: Iterable[Node]) -> Node:
     """The one device that a selector means. Raises DeviceError.
@@ -43,6 +46,8 @@ def open_node(name: str, path: Path) -> int:
 
 def sorted_trouble(name: str, path: Path, trouble: OSError) -> DeviceError:
     """What an open or an ioctl raised, for the person who must act."""
+    if trouble.errno in {errno.EACCES, errno.EPERM} and _just_came(path):
+        return DeviceMissing(f"{name}: {path} has just been plugged in and is being set up; it is opened in a moment")
     if trouble.errno in {errno.EACCES, errno.EPERM}:
         return DeviceForbidden(
             f"{name}: permission denied on {path}; install the udev rule (`posagent doctor`) or add user posagent to its group"
@@ -52,6 +57,14 @@ def sorted_trouble(name: str, path: Path, trouble: OSError) -> DeviceError:
     if trouble.errno in {errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO}:
         return DeviceMissing(f"{name}: {path} went away; plug the scanner in again")
     return DeviceError(f"{name}: cannot use {path}: {trouble.strerror}; see `posagent doctor`")
+
+
+def _just_came(path: Path) -> bool:
+    """The kernel makes a node for root alone; udev gives it away afterwards, on a slow register seconds later."""
+    try:
+        return abs(time.time() - path.stat().st_ctime) < SET_UP_S
+    except OSError:
+        return False
 
 
 def read_node(name: str, descriptor: int, size: int, timeout_s: float) -> bytes:
