@@ -5,6 +5,7 @@ CUPS answers "taken", never "printed", and may print late or twice; so everythin
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable
@@ -62,13 +63,21 @@ class CupsPrinter:
 def open_cups(name: str, queue: str, dialect: Dialect, paper: Paper, timeout_s: float) -> CupsPrinter:
     """Checks that the queue is there. Raises DeviceError."""
     try:
-        seen = subprocess.run(["lpstat", "-p", queue], capture_output=True, timeout=timeout_s, check=False)
+        seen = _lpstat(["-p", queue], timeout_s)
+        running = seen.returncode == 0 or b"not running" not in _lpstat(["-r"], timeout_s).stdout
     except FileNotFoundError:
         words = "CUPS is not installed here (lpstat is missing); use escpos-lp, escpos-tcp or escpos-serial"
         raise DeviceMissing(f"{name}: {words}", code="E214") from None
     except subprocess.TimeoutExpired:
         raise DeviceTimeout(f"{name}: CUPS does not answer; check the service cups", code="E213") from None
+    if not running:
+        raise DeviceMissing(f"{name}: CUPS does not run; start the service cups", code="E214")
     if seen.returncode:
         why = seen.stderr.decode("utf-8", "replace").strip()[:200]
         raise DeviceError(f"{name}: CUPS has no queue {queue} ({why}); make a raw queue of that name", code="E214")
     return CupsPrinter(name, queue, dialect, paper)
+
+
+def _lpstat(words: list[str], timeout_s: float) -> subprocess.CompletedProcess[bytes]:
+    """In plain English, whatever the register speaks."""
+    return subprocess.run(["lpstat", *words], capture_output=True, timeout=timeout_s, check=False, env={**os.environ, "LC_ALL": "C"})
