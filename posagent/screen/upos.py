@@ -15,8 +15,8 @@ _STATUS_OF_CODE = {"E201": "REC_NEAREMPTY", "E210": "REC_EMPTY", "E211": "COVER_
 
 
 def upos_of(state: str, code: str) -> dict[str, Any]:
-    """{"state", "power", "error", "status"}, each {"name", "number"} or None. ``state``: `posagent.screen.backend.DeviceState`; ``code``: of the
-    message catalogue, "" when all is well. A device that is being opened, or says nothing of its power, has none: unknown is not good."""
+    """{"state", "power", "error", "status"}, each {"name", "number"} or None. ``state``: `posagent.screen.backend.DeviceState`; ``code``: of
+    the message catalogue, "" when all is well. A device that is being opened, or says nothing of its power, has none: unknown is not good."""
     status = _STATUS_OF_CODE.get(code)
     words: tuple[str, str | None, str | None]
     match state:
