@@ -76,5 +76,5 @@ def _logged(register: Register, since_s: float, words: str) -> float:
         for at, text in register.log_since(since_s - 0.05):
             if words in text:
                 return at
-        time.sleep(0.2)
+        time.sleep(1.0)
     raise Failed(f"the agent never said '{words}'; its log ends with:\n{register.log_tail()}")
