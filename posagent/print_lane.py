@@ -209,7 +209,7 @@ class SlipSpool:
             case "unknown" if outcome.waiting:
                 self._standing = job.id if reason in _STANDSTILLS else None  # others take more than a short look to settle
                 self._tell(self._seen(printer, job.id, reason if reason in _HOLDS else ""))
-                return 0.0 if self._standing else self._poll_s / 4
+                return 0.0 if reason == "still printing" else self._poll_s / 4
             case "unknown":
                 self._dirty = True
                 self._give_up(job, slip, outcome)

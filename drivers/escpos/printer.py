@@ -4,7 +4,8 @@
     resolve   the same attempt, still open on this link: goes on sending and waiting;
               otherwise the printer's witnesses: late process ids, the cutter counter, the RAM witness
 
-What counts as proof, by tier: a process id after the cut, or the cutter counter one up (confirmed); the answers to queued questions and a
+What counts as proof, by tier: a process id after the cut, or the cutter counter one up (confirmed; on a line that does not break with the
+printer's power, only while the RAM witness is there as well, else weak); the answers to queued questions and a
 clean status (weak); all bytes gone and the line still up (assumed). A real-time command is sent only between segments, when no other bytes
 are half sent. Nothing is ever sent twice from here: that is the print lane's decision.
 """
@@ -24,6 +25,7 @@ from drivers.escpos.session import Patience, Session
 from posagent.errors import DeviceError
 from posagent.ports import Capabilities, Certainty, Evidence, Outcome, PrinterStatus, Ticket
 
+_POWER_FAILED = "the printer was switched off in between"
 _PARTS = {"header": 1, "body": 2, "code": 3, "cut": 4}
 NO_CHANCE_PULSE = b"\x1d(D\x03\x00\x14\x01\x00"
 """GS ( D: until the next ESC @, no bytes that pass by chance or by malice open the drawer (DLE DC4 1). TM-T81 manual p. 76; sent to printers
@@ -139,7 +141,9 @@ class EscposPrinter:
     def _take_witnesses(self, ticket: Ticket) -> tuple[str, int | None]:
         """What is put into the printer's RAM, and its count of cuts."""
         session = self._session
-        planted = session.capabilities.process_id and plant_witness(self._talk, ticket.mark.encode("ascii"), session.patience.answer_s)
+        able = session.capabilities
+        useful = able.process_id or (able.cut_counter and not self._talk.link.session_proves_power)
+        planted = useful and plant_witness(self._talk, ticket.mark.encode("ascii"), session.patience.answer_s)
         return ticket.mark if planted else "", session.cuts()
 
     def _begin(self, ticket: Ticket, encoded: Encoded, evidence: Evidence, sending: Callable[[Evidence], None]) -> _Attempt:
@@ -208,10 +212,10 @@ class EscposPrinter:
             came = self._talk.id_came(_id(attempt.ticket, 4), deadline)
             self._note_ids(attempt)
             if came:
-                return self._printed("confirmed", "process id", attempt.evidence)
+                return self._proved("process id", attempt.evidence)
         elif able.cut_counter:
             if attempt.evidence.cut_before is not None and self._session.cuts() == attempt.evidence.cut_before + 1:
-                return self._printed("confirmed", "cutter counter", attempt.evidence)
+                return self._proved("cutter counter", attempt.evidence)
             self._talk.hear(min(deadline, self._talk.now() + _COUNT_S))
         elif able.tier:
             self._talk.hear(deadline)
@@ -240,6 +244,21 @@ class EscposPrinter:
             return None
         return self._printed("assumed", "all bytes left and the line stayed up", attempt.evidence)
 
+    def _proved(self, reason: str, evidence: Evidence) -> Outcome:
+        """The end of the slip is on paper. On a line that does not break with the printer's power its middle may be missing: the power
+        went and came, and what was sent meanwhile is gone."""
+        if self._talk.link.session_proves_power:
+            return self._printed("confirmed", reason, evidence)
+        if not evidence.witness:
+            return self._printed("weak", f"{reason}; this line does not show whether the power failed in between", evidence)
+        match self._session.power_never_failed(evidence, same_link=True):
+            case True:
+                return self._printed("confirmed", reason, evidence)
+            case False:
+                return Outcome("unknown", reason=_POWER_FAILED, evidence=evidence)
+            case None:
+                return Outcome("unknown", reason=self._session.blocked(), evidence=evidence, waiting=True)
+
     def _printed(self, certainty: Certainty, reason: str, evidence: Evidence) -> Outcome:
         self._session.unsettled = certainty != "confirmed"
         return Outcome("printed", certainty, reason, replace(evidence, checkpoint=4) if certainty == "confirmed" else evidence)
@@ -254,12 +273,12 @@ class EscposPrinter:
         """What became of an attempt that did not end in sight. Waits as long as the printer stands still: it may have the slip in it."""
         session = self._session
         last = _id(ticket, 4)
-        if before.checkpoint == 4 or last in self._talk.ids:
-            return self._printed("confirmed", "process id", before)
+        if (before.checkpoint == 4 or last in self._talk.ids) and not (proof := self._proved("process id", before)).waiting:
+            return proof
         if (held := session.held()) or not session.quiet():
             return Outcome("unknown", reason=held or session.blocked(), evidence=before, waiting=True)
-        if last in self._talk.ids:
-            return self._printed("confirmed", "process id", before)
+        if before.checkpoint == 4 or last in self._talk.ids:
+            return self._proved("process id", before)
         powered = session.power_never_failed(before, same_link=same_link)
         if session.unsettled and not session.settled():
             return Outcome("unknown", reason=session.blocked(), evidence=before, waiting=True)
@@ -271,12 +290,12 @@ class EscposPrinter:
         if before.cut_before is None or count is None:
             return Outcome("unknown", reason="the printer cannot say", evidence=before)
         if count == before.cut_before + 1:
-            return self._printed("confirmed", "cutter counter", before)
+            return self._proved("cutter counter", before)
         if count > before.cut_before:
             return Outcome("unknown", reason=f"foreign: {count - before.cut_before} cuts since", evidence=before)
         if count == before.cut_before and powered:
             return Outcome("not_printed", reason="it was not cut", evidence=before)
-        return Outcome("unknown", reason="the printer was switched off in between", evidence=before)
+        return Outcome("unknown", reason=_POWER_FAILED, evidence=before)
 
 
 def _id(ticket: Ticket, part: int) -> bytes:

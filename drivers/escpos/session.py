@@ -220,8 +220,8 @@ class Session:
         """The lifetime count of cuts; None when the printer has none or does not say now."""
         return cut_count(self.talk, self.patience.answer_s) if self.capabilities.cut_counter else None
 
-    def power_never_failed(self, before: Evidence, *, same_link: bool) -> bool:
-        """Whether it is certain that the printer was not switched off since the attempt began."""
+    def power_never_failed(self, before: Evidence, *, same_link: bool) -> bool | None:
+        """Whether it is certain that the printer was not switched off since the attempt began; None: it does not say now."""
         if before.witness:
-            return sees_witness(self.talk, before.witness.encode("ascii"), self.patience.answer_s) is True
+            return sees_witness(self.talk, before.witness.encode("ascii"), self.patience.answer_s)
         return same_link and self.talk.link.session_proves_power

@@ -15,6 +15,7 @@ from drivers.escpos.paper import PAPERS
 from drivers.escpos.raster import MOST_PAYLOAD
 from posagent.ports import Evidence, Ticket
 from posagent.slips import Cut, Image, Slip, Text
+from virtual_counter.printer import VirtualPrinter
 from virtual_counter.profiles import PROFILES, T3_80
 
 EPSON, WIDE = DIALECTS["epson"], PAPERS["80mm-203"]
@@ -90,3 +91,30 @@ def test_what_cannot_be_taught_is_drawn():
     stream = encode(slip, TEACHES, WIDE).stream
     assert 0 < stream.count(b"\x1c2") <= len(CODES)
     assert b"\x1dv0" in stream
+
+
+@pytest.mark.parametrize(
+    "profile,kind,expected",
+    [("t3-80", "serial", ("unknown", None)), ("t2-counter", "serial", ("printed", "weak")), ("t3-80", "usb", ("unknown", None))],
+)
+def test_a_power_flick_that_eats_the_middle_of_a_slip_is_never_confirmed_though_its_end_and_its_cut_come_out(profile, kind, expected):
+    counter = TimelessCounter(PROFILES[profile], kind, 1920 if kind == "serial" else 0)
+
+    def flick(paper: VirtualPrinter) -> None:
+        paper.power_cut(silent=True)
+        paper.power_on()
+
+    printer = counter.open()
+    printer.status(1.0)
+    seen: list[Evidence] = []
+
+    def sending(evidence: Evidence) -> None:
+        if not seen:
+            counter.paper.at_byte(400, flick)
+        seen.append(evidence)
+
+    outcome = printer.print(Ticket("1", "ab", 1, small_coupon()), sending, 8.0)
+    assert (outcome.state, outcome.certainty) == expected
+    if kind == "serial":
+        assert counter.paper.totals["cuts"] == 1, "the end has come out: the story was played"
+        assert "switched off" in outcome.reason or "power failed" in outcome.reason
