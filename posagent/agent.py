@@ -58,6 +58,7 @@ from posagent.loyalty.coupons import read_code
 from posagent.member_code import Rule
 from posagent.members import MemberDirectory
 from posagent.metrics import Counts
+from posagent.metrics import Counts
 from posagent.ports import Kind
 from posagent.recording import Recording
 from posagent.redeeming import FoundCoupon
@@ -186,6 +187,7 @@ class Agent:
         """What systemd is told; `posagent.start` gives it more to look at."""
         self.bench = Workbench()
         self.counts = Counts()
+        self.counts = Counts()
         self.notices: deque[Notice] = deque(maxlen=NOTICES)
         self._noticed = 0
         self._asked: dict[int, Future[Reply]] = {}
@@ -274,6 +276,7 @@ class Agent:
                     self._notice("E320", {"device": device, "why": scan.reason})
                 else:
                     self._code(scan.text, scan.aim, "camera" if self.board.devices[device].driver.startswith("camera") else "scan")
+                self.counts.scan(device, "test" if tested else scan.quality, scan.at_ns)
                 self.counts.scan(device, "test" if tested else scan.quality, scan.at_ns)
             case Typed(text, aim, answer):
                 answer.set_result(self._code(text, aim, "typed"))
@@ -369,6 +372,7 @@ class Agent:
 
     def _notice(self, code: str, fields: dict[str, Any]) -> None:
         self._noticed += 1
+        self.counts.message(code)
         self.counts.message(code)
         self.notices.append(Notice(self._noticed, datetime.now().astimezone().isoformat(timespec="milliseconds"), code, fields))
         self.wake_listeners()

@@ -25,6 +25,7 @@ from posagent.events import Role
 from posagent.loyalty.model import Line, Sale, SaleRejected
 from posagent.loyalty.quote import check_sale, quote
 from posagent.loyalty.records import plain
+from posagent.metrics import metrics_page
 from posagent.open_checkout import open_checkout
 from posagent.page_events import SHOWN, page_event
 from posagent.print_lane import answer_job
@@ -105,6 +106,11 @@ class ScreenBackend:
             "degraded": [*([worst.name] if worst else []), *self._lacks],
             "ready": health.state != "failed",
         }  # fmt: skip
+
+    def metrics(self) -> str:
+        """Prometheus' text."""
+        with self._reading:
+            return metrics_page(self._agent, self._journal, self._reader, self._link())
 
     def events(self, after_seq: int, limit: int) -> list[tuple[int, PageEvent]]:
         """Page events after a number; reads on until ``limit`` are found or the journal ends."""

@@ -46,6 +46,7 @@ class Api:
             Route("/static/{name}", self._file),
             Route("/livez", self._alive),
             Route("/readyz", self._ready),
+            Route("/metrics", self._metrics),
             Route("/v1/status", self._status),
             Route("/v1/events", streams, methods=["GET"]),
             Route("/v1/sales", self._sale, methods=["POST"]),
@@ -83,6 +84,9 @@ class Api:
         status = await self._calls.ask(self._backend.status)
         ready = status.get("ready", False)
         return _json({"ready": ready, "degraded": status.get("degraded", [])}, 200 if ready else 503)
+
+    async def _metrics(self, _request: Request) -> Response:
+        return Response(await self._calls.ask(self._backend.metrics), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def _status(self, request: Request) -> Response:
         last_seq = await self._calls.ask(self._backend.last_seq)

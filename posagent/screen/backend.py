@@ -157,6 +157,9 @@ class Backend(Protocol):
     def status(self) -> Status:
         """The state now, from memory."""
 
+    def metrics(self) -> str:
+        """Prometheus' text."""
+
     def events(self, after_seq: int, limit: int) -> list[tuple[int, PageEvent]]:
         """Page events of the journal after a number, in order; fewer than ``limit`` means that there are no more."""
 

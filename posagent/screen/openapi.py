@@ -321,6 +321,7 @@ def document() -> dict[str, Any]:
             "/v1/unsettled/{seq}": {"post": _change("decide", "Sends it again, or gives it up", "Decision", (_SEQ, _UNLOCK_HEADER))},
             "/livez": {"get": _operation("alive", "The server answers")},
             "/readyz": {"get": _operation("ready", "The journal can be written and the settings are good", "Ready", also_ready=True)},
+            "/metrics": {"get": _figures()},
         },
     }  # fmt: skip
 
@@ -348,6 +349,12 @@ def _operation(
         answers["503"]["content"] |= _content(schema)
     asked = {"requestBody": {"required": True, "content": _content(body)}} if body else {}
     return {"operationId": name, "summary": summary, **asked, "responses": answers}
+
+
+def _figures() -> dict[str, Any]:
+    operation = _operation("metrics", "Figures for Prometheus (tech)")
+    operation["responses"]["200"] = {"description": "Prometheus' text", "content": {"text/plain": {"schema": _TEXT}}}
+    return operation
 
 
 def _change(

@@ -12,7 +12,8 @@ from posagent.screen.tokens import Scope
 
 PAIR_PATH = "/v1/pair"
 _OF_ADMIN = ("/v1/pairings", "/v1/tokens")
-_OF_TECH = ("/v1/devices", "/v1/test-mode")
+METRICS_PATH = "/metrics"
+_OF_TECH = ("/v1/devices", "/v1/test-mode", METRICS_PATH)
 _OF_BOTH = ("/v1/status", "/v1/unlock", PAIR_PATH)
 
 _OF_MANAGER = ("/v1/voids", "/v1/refunds", "/v1/adjustments", "/v1/reprints")
@@ -35,7 +36,7 @@ def needs_manager(path: str) -> bool:
 
 def is_open(path: str) -> bool:
     """Whether a path needs no token from a program: the page and its files, the probes, and pairing itself."""
-    return not path.startswith("/v1/") or path == PAIR_PATH
+    return (not path.startswith("/v1/") and path != METRICS_PATH) or path == PAIR_PATH
 
 
 def _below(path: str, places: tuple[str, ...]) -> bool:

@@ -1,0 +1,236 @@
+"""What monitoring reads, from a running agent and from what is counted; and that no member number leaves by a log, a figure or a status."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posagent.metrics import BUCKETS_S, MOST_SERIES, Counts, Page
+from posagent.screen.rules import is_open, scopes_of
+
+LINE = re.compile(r'[a-z][a-z0-9_]*(\{[a-z]+="[^"\n]*"(,[a-z]+="[^"\n]*")*\})? -?[0-9.e+]+(inf)?')
+
+
+def well_formed(text: str) -> dict[str, float]:
+    """The page by its description: every line is a comment or one series, each series once. Returns the series."""
+    found: dict[str, float] = {}
+    typed: Counter[str] = Counter()
+    for line in text.splitlines():
+        if line.startswith("# TYPE "):
+            typed[line.split()[2]] += 1
+        elif not line.startswith("# HELP "):
+            assert LINE.fullmatch(line), line
+            series, _, value = line.rpartition(" ")
+            assert series not in found
+            found[series] = float(value)
+    assert max(typed.values()) == 1
+    return found
+
+
+def test_there_are_never_more_than_200_series() -> None:
+    page = Page()
+    page.add("posagent_a", "gauge", "a", [({"device": f"d{number}"}, number) for number in range(150)])
+    page.add("posagent_b", "gauge", "b", [({"device": f"d{number}"}, number) for number in range(150)])
+    page.one("posagent_c", "gauge", "c", 1)
+    series = well_formed(page.text())
+    assert len(series) == MOST_SERIES
+    assert series["posagent_series_left_out"] == 102
+
+
+@given(st.lists(st.text(max_size=20), max_size=300))
+def test_messages_are_counted_by_our_codes_only(texts: list[str]) -> None:
+    counts = Counts()
+    for text in texts:
+        counts.message(text)
+    assert sum(counts.told.values()) == len(texts)
+    assert all(code == "other" or re.fullmatch(r"[A-Z][0-9]{3}", code, re.ASCII) for code in counts.told)
+
+
+def test_how_long_a_scan_takes_is_a_histogram() -> None:
+    counts = Counts()
+    now = time.monotonic_ns()
+    for ago_ms in (1, 1, 7, 60_000):
+        counts.scan("front", "ok", now - ago_ms * 1_000_000)
+    assert counts.handled[BUCKETS_S[-1]] == 0
+    assert counts.handled[float("inf")] == 1
+    assert sum(counts.handled.values()) == 4
+    assert counts.scans == {("front", "ok"): 4}
+
+
+def test_a_program_needs_a_technicians_token() -> None:
+    assert not is_open("/metrics")
+    assert scopes_of("/metrics") == {"tech"}
+
+
+# ---------------------------------------------------------------- a whole agent, under a made-up systemd
+
+SETTINGS = """\
+[register]
+company = "acme"
+brand = "cafe"
+store = "0042"
+register = "R2"
+store_name = "cafe"
+[journal]
+directory = "journal"
+[program]
+file = "program.toml"
+[screen]
+listen = ""
+socket = "api.sock"
+[[scanner]]
+name = "front"
+driver = "tcp-scanner"
+host = "127.0.0.1"
+tcp_port = {port}
+role = "client"
+[[code]]
+name = "jan"
+kind = "member"
+symbologies = ["ean13"]
+length = 13
+prefixes = ["20-29"]
+[[code]]
+name = "nw7"
+kind = "member"
+symbologies = ["nw7"]
+length = 10
+start_stop = "strip"
+[[code]]
+name = "qr"
+kind = "member"
+symbologies = ["qr"]
+length = 10
+template = "https://m.example/c/{id}"
+"""
+PROGRAM = """\
+schema = 1
+[program]
+id = "shop"
+version = 1
+[accounts.points]
+label = "P"
+[[earn]]
+id = "base"
+account = "points"
+every = 100
+give = 1
+"""
+
+
+@pytest.fixture
+def notified(tmp_path: Path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as made:
+        made.bind(str(tmp_path / "notify"))
+        made.settimeout(30)
+        yield made
+
+
+class Unix(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=20)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(20)
+        self.sock.connect(str(self._path))
+
+
+def get(path: Path, target: str) -> tuple[int, str]:
+    line = Unix(path)
+    line.request("GET", target)
+    answer = line.getresponse()
+    text = answer.read().decode()
+    line.close()
+    return answer.status, text
+
+
+def random_codes(seed: int, count: int) -> list[tuple[str, str]]:
+    """(text, AIM identifier) of members' codes of three kinds, some with a wrong check digit; the number is what may never be seen again."""
+    from random import Random
+
+    from posagent.check_digits import Check, check_character
+
+    dice, found = Random(seed), []
+    for number in range(count):
+        match number % 4:
+            case 0 | 1:
+                body = f"2{dice.randrange(10)}{dice.randrange(10**10):010d}"
+                digit = check_character(Check("mod10w3"), body)
+                found.append((body + (digit if number % 4 == 0 else str((int(digit) + 1) % 10)), "E0"))
+            case 2:
+                found.append((f"A{dice.randrange(10**9, 10**10)}B", "F0"))
+            case _:
+                found.append((f"https://m.example/c/{dice.randrange(10**9, 10**10)}", "Q1"))
+    return found
+
+
+@pytest.mark.parametrize("count", [60, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_no_member_number_leaves_by_log_figure_status_argument_or_journal(tmp_path: Path, notified: socket.socket, count: int) -> None:
+    from virtual_counter.scanner import TcpScanner
+
+    scanner = TcpScanner()
+    (tmp_path / "posagent.toml").write_text(SETTINGS.replace("{port}", str(scanner.port)), "utf-8")
+    (tmp_path / "program.toml").write_text(PROGRAM, "utf-8")
+    words = [sys.executable, "-m", "posagent", "run", "-v", "--settings", str(tmp_path / "posagent.toml")]
+    environment = os.environ | {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "3000000"}
+    environment.pop("WATCHDOG_PID", None)
+    codes = random_codes(20261122, count)
+    with (tmp_path / "log").open("wb") as log:
+        agent = subprocess.Popen(words, stderr=log, stdin=subprocess.DEVNULL, env=environment)
+        try:
+            told = [notified.recv(4096).decode()]
+            assert told[0].startswith("READY=1\nSTATUS=ok ")
+            deadline = time.monotonic() + 30 + count / 20
+            while not scanner.connected:
+                assert time.monotonic() < deadline
+            for text, aim in codes:
+                scanner.scan(text, aim)
+            page: dict[str, float] = {}
+            while sum(value for name, value in page.items() if name.startswith("posagent_scans_total")) < count:
+                assert time.monotonic() < deadline, page
+                status, text = get(tmp_path / "api.sock", "/metrics")
+                assert status == 200
+                page = well_formed(text)
+            state = get(tmp_path / "api.sock", "/readyz")[1]
+            arguments = Path(f"/proc/{agent.pid}/cmdline").read_bytes().decode()
+            agent.send_signal(signal.SIGTERM)
+            assert agent.wait(20) == 0
+        finally:
+            agent.kill()
+            agent.wait()
+            scanner.close()
+    notified.setblocking(False)
+    while True:
+        try:
+            told.append(notified.recv(4096).decode())
+        except BlockingIOError:
+            break
+    assert "STOPPING=1" in told
+    assert any(line.startswith("WATCHDOG=1") for line in told)
+    assert page['posagent_device_up{device="front",kind="scanner"}'] == 1
+    assert page["posagent_scan_handle_seconds_count"] == count
+    assert page["posagent_journal_seq"] >= count / 2
+    assert json.loads(state)["ready"]
+    journal = b"".join(path.read_bytes() for path in (tmp_path / "journal").rglob("*") if path.is_file())
+    said = "\n".join([(tmp_path / "log").read_text("utf-8"), text, *told, arguments, state])
+    numbers = [re.sub(r"\D", "", code.rpartition("/")[2]) for code, _ in codes]
+    assert [number for number in numbers if number in said] == []
+    assert [number for number in numbers if number.encode() in journal] == []
+    assert len(set(numbers)) > count * 0.99
+    assert "posagent" in said
+    assert len(journal) > 100 * count  # there was something to find
