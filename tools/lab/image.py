@@ -17,6 +17,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+STEPS = 1
+"""To be counted up when `_build` does something else with the same ingredients."""
 SUITE = "bookworm"
 MIRROR = "http://deb.debian.org/debian"
 SECURITY = "http://deb.debian.org/debian-security"
@@ -83,7 +85,8 @@ def cache() -> Path:
 
 def digest() -> str:
     """Of everything that decides what is in the image."""
-    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
+    recipe = (STEPS, SUITE, MIRROR, SECURITY, DISK, BASE, KERNEL, FIRST_MODULES, INIT, sorted(FILES.items()), OFF)
+    return hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]
 
 
 def image() -> Image:
@@ -100,6 +103,9 @@ def image() -> Image:
 def _build(folder: Path) -> float:
     begun = time.monotonic()
     work = folder.with_name(folder.name + ".building")
+    for mounted in ("proc", "sys"):  # an interrupted build leaves them; nobody removes a folder over a living /proc
+        while (work / "rootfs" / mounted).is_mount():
+            subprocess.run(["umount", str(work / "rootfs" / mounted)], check=True)
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     log = work / "build.log"
