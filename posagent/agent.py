@@ -58,7 +58,6 @@ from posagent.loyalty.coupons import read_code
 from posagent.member_code import Rule
 from posagent.members import MemberDirectory
 from posagent.metrics import Counts
-from posagent.metrics import Counts
 from posagent.ports import Kind
 from posagent.recording import Recording
 from posagent.redeeming import FoundCoupon
@@ -187,7 +186,6 @@ class Agent:
         """What systemd is told; `posagent.start` gives it more to look at."""
         self.bench = Workbench()
         self.counts = Counts()
-        self.counts = Counts()
         self.notices: deque[Notice] = deque(maxlen=NOTICES)
         self._noticed = 0
         self._asked: dict[int, Future[Reply]] = {}
@@ -277,7 +275,6 @@ class Agent:
                 else:
                     self._code(scan.text, scan.aim, "camera" if self.board.devices[device].driver.startswith("camera") else "scan")
                 self.counts.scan(device, "test" if tested else scan.quality, scan.at_ns)
-                self.counts.scan(device, "test" if tested else scan.quality, scan.at_ns)
             case Typed(text, aim, answer):
                 answer.set_result(self._code(text, aim, "typed"))
             case Reported():
@@ -313,7 +310,7 @@ class Agent:
     def _reported(self, report: Reported) -> None:
         state, changed = self.board.take(report)
         if changed:
-            self.counts.reopened[state.name] += state.state == "ready"
+            self.counts.opened[state.name] += state.state == "ready"
             level = logging.INFO if state.state == "ready" else logging.WARNING
             found_by = {"code": state.code, "device": state.name}
             _log.log(level, "%s is %s %s %s", state.name, state.state, state.code, state.detail, extra=found_by)
@@ -372,7 +369,6 @@ class Agent:
 
     def _notice(self, code: str, fields: dict[str, Any]) -> None:
         self._noticed += 1
-        self.counts.message(code)
         self.counts.message(code)
         self.notices.append(Notice(self._noticed, datetime.now().astimezone().isoformat(timespec="milliseconds"), code, fields))
         self.wake_listeners()
