@@ -12,18 +12,23 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from drivers.camera.bands import QUICK, band_profiles, read_bands, straighten
+from drivers.camera.deblur import GUESSES, deblurred
 from drivers.camera.matched import match_ean13
 from drivers.camera.strips import ENERGY, Strip, corners, find_strips, level, strip_at
 from drivers.camera.symbols import LINEAR, MATRIX, RETAIL, STACKED, Symbol, formats_of, merged, read_all, read_one
 
 if TYPE_CHECKING:
-    from drivers.camera.symbols import Luma
+    from drivers.camera.symbols import Luma, Quad
 
 _UNCHECKED = ("ITF", "Codabar", "Code39")
 """Nothing in these symbols notices a wrong or shortened reading."""
 
 _SHORT = (*_UNCHECKED, "EAN8", "UPCE")
 """Symbols that stripes and letters imitate: they must be read again, whole, from their own place."""
+
+_CORRECTED = ("QRCode", "DataMatrix", "Aztec", "PDF417")
+"""Symbols with enough error correction that a picture which was made sharp by force cannot be read as another code."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Search:
@@ -52,6 +57,8 @@ def read_deep(luma: Luma, formats: Sequence[str] = RETAIL) -> list[Symbol]:
         found += _matrix(luma, matrix)
     if linear:
         found += _oblique(luma, linear, thorough=not found)
+    if not found:
+        found += _blurred_matrix(luma, [name for name in formats if name in _CORRECTED])
     if not found and "EAN13" in formats:
         found += _matched(luma)
     return merged([_without_parts(found)])
@@ -112,6 +119,22 @@ def _matrix(luma: Luma, formats: Any) -> list[Symbol]:
         double = cv2.resize(luma, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
         found = read_all(double, formats, "matrix double", downscale=True)
     return found
+
+
+def _blurred_matrix(luma: Luma, names: Sequence[str]) -> list[Symbol]:
+    """Matrix codes in a picture as a whole out of focus, or too dark and noisy."""
+    formats = formats_of(names) if names else None
+    for number, guess in enumerate(GUESSES if formats else ()):
+        sharp = deblurred(luma, guess)
+        if found := read_all(sharp, formats, f"deblurred {number}"):
+            scale = luma.shape[1] / sharp.shape[1]
+            return [replace(symbol, quad=_scaled(symbol.quad, scale)) for symbol in found]
+    return []
+
+
+def _scaled(quad: Quad, scale: float) -> Quad:
+    a, b, c, d = ((x * scale, y * scale) for x, y in quad)
+    return a, b, c, d
 
 
 def _stands(luma: Luma, symbol: Symbol, formats: Any) -> bool:
