@@ -240,7 +240,7 @@ def decode_event(body: bytes) -> dict[str, Any]:
     if len(body) > MAX_BODY_BYTES:
         raise WireError(f"an event has {len(body)} bytes; at most {MAX_BODY_BYTES} are allowed", TOO_LARGE)
     try:
-        event = json.loads(body.decode(), object_pairs_hook=_no_key_twice, parse_float=_no_float, parse_constant=_no_float)
+        event = _DECODER.decode(body.decode())
         if b"\\u" in body:
             _ENCODE(event).encode()
     except UnicodeEncodeError:
@@ -295,11 +295,12 @@ def _check(value: object, path: str, depth: int) -> None:
         for key, inner in value.items():  # type: ignore[attr-defined]
             if key.__class__ is not str:
                 raise EventRefused(f"{path}: the key {str(key)[:40]!r} is not text")
-            if inner.__class__ is not str:
+            if inner.__class__ is not str and not (inner.__class__ is int and -MAX_INT <= inner <= MAX_INT):
                 _check(inner, key, depth + 1)
     elif kind is list:
         for inner in value:  # type: ignore[attr-defined]
-            _check(inner, path, depth + 1)
+            if inner.__class__ is not str:
+                _check(inner, path, depth + 1)
     else:
         raise EventRefused(f"{path}: {kind.__name__} cannot be recorded; only int, text, true/false, null, list and dict can")
 
@@ -313,3 +314,6 @@ def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("a key stands twice in an object")
     return found
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_no_key_twice, parse_float=_no_float, parse_constant=_no_float)

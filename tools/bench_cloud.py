@@ -26,6 +26,9 @@ from tools.fleet_runs import backlog, grants, herd
 
 ROOT = Path(__file__).resolve().parents[1]
 Figure = dict[str, Any]
+PROCESSES = 2
+STREAMS = 4  # registers of one process that send at the same time
+WORKER_EVENTS = 20_000
 
 
 def measure(long: bool = False) -> list[Figure]:
@@ -34,6 +37,7 @@ def measure(long: bool = False) -> list[Figure]:
     try:
         with private_postgres() as url:
             found += _rates("postgresql", url)
+            found.append(_several(url, PROCESSES))
     except FileNotFoundError as trouble:
         print(f"PostgreSQL is not measured: {trouble}", file=sys.stderr)
     return found + _backlog(30_000 if long else 1_000) + _herd(30_000 if long else 3_000)
@@ -65,13 +69,64 @@ def _rates(name: str, database: str) -> list[Figure]:
         with tempfile.TemporaryDirectory() as directory:
             app = make_app(database or f"sqlite:///{directory}/receiver.db", Settings(signed=False))
             try:
+                cpu = time.process_time()
                 seconds = asyncio.run(_post(app, stream, batches))
+                cpu = time.process_time() - cpu
             finally:
                 app.state.receiver.close()
         goal = 10_000 if (name, size) == ("sqlite", MAX_EVENTS) else None
         how = f"one stream, batches of {size}, in this process without sockets, fsync on"
         found.append(_figure(f"ingest.{name}.batch{size}", count / seconds, "events/s", goal, "higher", how))
+        if size == MAX_EVENTS:
+            how = "CPU of this process alone: what a core could take in at most, whatever else the machine does"
+            found.append(_figure(f"ingest.{name}.batch{size}.cpu", cpu / count * 1e6, "us/event", None, "lower", how))
     return found
+
+
+def _several(database: str, processes: int) -> Figure:
+    """Receiver processes on one PostgreSQL, each with registers of its own and members in common; batches are made beforehand."""
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tools.bench_cloud", "--worker", database, str(number)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+        )
+        for number in range(processes)
+    ]  # fmt: skip
+    try:
+        for worker in workers:
+            assert worker.stdout is not None
+            assert worker.stdout.readline().strip() == "ready"
+        start = time.perf_counter()
+        for worker in workers:
+            assert worker.stdin is not None
+            worker.stdin.close()
+        assert [worker.wait(600) for worker in workers] == [0] * processes
+        seconds = time.perf_counter() - start
+    finally:
+        for worker in workers:
+            worker.kill()
+    how = f"{processes} processes with {STREAMS} registers each, batches of {MAX_EVENTS}, 5,000 members in common, fsync on, without sockets"
+    return _figure("ingest.postgresql.processes", processes * WORKER_EVENTS / seconds, "events/s", 10_000, "higher", how)
+
+
+def _work(database: str, number: int) -> None:
+    """One process of `_several`: says that it is ready, waits for the end of its input, and sends."""
+    streams = [Stream(("bench", "2", f"{number}-{one}-{random.getrandbits(30)}")) for one in range(STREAMS)]
+    for one, stream in enumerate(streams):
+        grants(stream, WORKER_EVENTS // STREAMS, random.Random(one), 5_000, Counter())
+    batches = [
+        (stream, stream.batch(first, min(first + MAX_EVENTS, len(stream.bodies) + 1) - 1))
+        for stream in streams for first in range(1, len(stream.bodies) + 1, MAX_EVENTS)
+    ]  # fmt: skip
+    app = make_app(database, Settings(signed=False))
+
+    async def send() -> None:
+        await asyncio.gather(*(_post(app, stream, [batch for owner, batch in batches if owner is stream]) for stream in streams))
+
+    print("ready", flush=True)
+    sys.stdin.read()
+    asyncio.run(send())
+    app.state.receiver.close()
 
 
 async def _post(app: Any, stream: Stream, batches: list[Any]) -> float:
@@ -108,5 +163,8 @@ def _figure(name: str, value: float, unit: str, goal: float | None, better: str,
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["--worker"]:
+        _work(sys.argv[2], int(sys.argv[3]))
+        sys.exit(0)
     for one in measure(long="--long" in sys.argv):
         print(json.dumps(one, ensure_ascii=False), flush=True)

@@ -43,19 +43,19 @@ class _PostgresWork:
 
     def insert(self, table: Table, rows: Sequence[Row]) -> None:
         if rows:
-            self._connection.execute(_bulk(table), _columns(rows))
+            self._connection.execute(_bulk(table), _arrays(table, rows))
 
     def insert_absent(self, table: Table, rows: Sequence[Row]) -> set[int]:
         if not rows:
             return set()
         order = ", ".join((*table.key, "seq") if "seq" not in table.key else table.key)
         sql = f"{_bulk(table)} ORDER BY {order} ON CONFLICT DO NOTHING RETURNING seq"
-        return {seq for (seq,) in self._connection.execute(sql, _columns(rows)).fetchall()}
+        return {seq for (seq,) in self._connection.execute(sql, _arrays(table, rows)).fetchall()}
 
     def merge(self, table: Table, rows: Sequence[Row]) -> None:
         if rows:
             order = ", ".join(table.key)
-            self._connection.execute(f"{_bulk(table)} ORDER BY {order}{_merge(table)}", _columns(rows))
+            self._connection.execute(f"{_bulk(table)} ORDER BY {order}{_merge(table)}", _arrays(table, rows))
 
 
 @cache
@@ -75,8 +75,29 @@ def _merge(table: Table) -> str:
     return schema.merge_clause(table, "postgres")
 
 
-def _columns(rows: Sequence[Row]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def _arrays(table: Table, rows: Sequence[Row]) -> list[str]:
+    """The columns as array literals (PostgreSQL manual, 8.15.2). psycopg's own dumper, which is Python, takes three times as long; and half of
+    a batch's columns hold one value throughout."""
+    return [_array(table.type_of(name), column) for name, column in zip(table.columns, zip(*rows, strict=True), strict=True)]
+
+
+def _array(kind: schema.Type, column: tuple[Any, ...]) -> str:
+    one, count = column[0], len(column)
+    if column.count(one) == count:
+        return "{" + (_element(kind, one) + ",") * (count - 1) + _element(kind, one) + "}"
+    return "{" + ",".join([_element(kind, value) for value in column]) + "}"
+
+
+def _element(kind: schema.Type, value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if kind == "text":
+        return f'"{_escaped(value)}"'
+    return f'"\\\\x{value.hex()}"' if kind == "bytes" else str(int(value))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"') if "\\" in text or '"' in text else text
 
 
 class PostgresEngine:

@@ -43,10 +43,16 @@ class _SqliteWork:
         self._connection.executemany(_insert(table), rows)
 
     def insert_absent(self, table: Table, rows: Sequence[Row]) -> set[int]:
-        sql = _insert(table) + " ON CONFLICT DO NOTHING"
-        seq = list(table.columns).index("seq")
+        names = list(table.columns)
+        stream, seq = names.index("stream_id"), names.index("seq")
+        before = self._connection.total_changes
+        self._connection.executemany(_insert(table) + " ON CONFLICT DO NOTHING", rows)
+        if self._connection.total_changes - before == len(rows):
+            return {row[seq] for row in rows}
+        keys = [names.index(name) for name in table.key]  # some were there: whose is each now?
+        question = f"SELECT stream_id, seq FROM {table.name} WHERE {' AND '.join(f'{name} = ?' for name in table.key)}"  # noqa: S608 - names are ours
         execute = self._connection.execute
-        return {row[seq] for row in rows if execute(sql, row).rowcount == 1}
+        return {row[seq] for row in rows if execute(question, [row[at] for at in keys]).fetchone() == (row[stream], row[seq])}
 
     def merge(self, table: Table, rows: Sequence[Row]) -> None:
         self._connection.executemany(_merge(table), rows)

@@ -17,7 +17,7 @@ from offline_queue.chain import first_link, next_link
 from offline_queue.wire import CHAIN_MISMATCH, FORBIDDEN, FORK, FRAMING, GAP, MAX_EVENTS, UNKNOWN_STREAM, Line, Withheld
 from posagent.cloud import schema, settle, timed
 from posagent.cloud.engine import Row, Work
-from posagent.cloud.reading import NOWHERE, Place, Reading
+from posagent.cloud.reading import NOWHERE, Place, Reading, business
 
 Status = Literal["applied", "duplicate", "conflict", "rejected", "withheld"]
 
@@ -83,6 +83,7 @@ class _Case:
     problem: str = ""
     of_stream: str | None = None
     of_seq: int | None = None
+    held: bytes = b""  # digest of the event that holds its business key
 
 
 def check_chain(prev_chain: bytes, lines: Sequence[Line], last_chain: bytes) -> list[bytes]:
@@ -219,41 +220,61 @@ def _judge(work: Work, batch: Batch, cases: Sequence[_Case]) -> None:
             countable.append(case)
     claims = sorted((_claim(batch, case) for case in countable), key=lambda row: (row[:3], row[4]))
     won = work.insert_absent(schema.GRANT_KEY, claims)
-    _compare(work, batch, [case for case in countable if case.line.seq not in won])
+    if len(won) < len(countable):
+        _compare(work, batch, [case for case in countable if case.line.seq not in won], cases)
     _check_codes(work, batch, cases)
     _hold_back(work, [case for case in countable if case.status == "applied"], cases)
 
 
 def _claim(batch: Batch, case: _Case) -> Row:
     reading = _reading(case)
-    return (reading.place.tenant, reading.place.store, reading.idem, batch.stream_id, case.line.seq, reading.business)
+    return (reading.place.tenant, reading.place.store, reading.idem, batch.stream_id, case.line.seq, case.line.digest)
 
 
-def _compare(work: Work, batch: Batch, losers: Sequence[_Case]) -> None:
+def _compare(work: Work, batch: Batch, losers: Sequence[_Case], batch_cases: Sequence[_Case]) -> None:
     """A key that is taken: the same content is a duplicate; other content is a conflict for people, once, however often it is sent."""
-    if not losers:
-        return
     holders = _holders(work, losers)
-    contested: list[_Case] = []
     for case in losers:
         reading = _reading(case)
-        stream_id, seq, digest = holders[reading.place.tenant, reading.place.store, reading.idem or ""]
-        case.of_stream, case.of_seq = stream_id, seq
-        if digest == reading.business:
+        case.of_stream, case.of_seq, case.held = holders[reading.place.tenant, reading.place.store, reading.idem or ""]
+    bodies = _bodies(work, batch, batch_cases, [case for case in losers if case.held != case.line.digest])
+    contested: list[tuple[_Case, bytes]] = []
+    for case in losers:
+        if case.held == case.line.digest or _says_the_same(case, bodies.get((case.of_stream or "", case.of_seq or 0))):
             case.status, case.problem = "duplicate", ""
         else:
             case.status, case.problem = "conflict", "the same business key stands with other content"
-            contested.append(case)
-    rows = sorted((*_claim(batch, case)[:3], _reading(case).business, batch.stream_id, case.line.seq) for case in contested)
+            contested.append((case, business(case.line.body or b"")))
+    rows = sorted((*_claim(batch, case)[:3], said, batch.stream_id, case.line.seq) for case, said in contested)
     first_time = work.insert_absent(schema.CONTESTED, rows)
-    for case in contested:
+    for case, said in contested:
         if case.line.seq not in first_time:
             reading = _reading(case)
             known = work.rows(
                 "SELECT stream_id, seq FROM contested WHERE tenant = ? AND store = ? AND idem = ? AND digest = ?",
-                reading.place.tenant, reading.place.store, reading.idem, reading.business,
+                reading.place.tenant, reading.place.store, reading.idem, said,
             )  # fmt: skip
             case.status, case.problem, (case.of_stream, case.of_seq) = "duplicate", "of a case that head office decides", known[0]
+
+
+def _says_the_same(case: _Case, first: bytes | None) -> bool:
+    """Whether two different bodies say the same in business terms. Keys of before schema 2 hold what is said instead of the body's digest."""
+    said = business(case.line.body or b"")
+    return said == case.held or (first is not None and said == business(first))
+
+
+def _bodies(work: Work, batch: Batch, batch_cases: Sequence[_Case], losers: Sequence[_Case]) -> dict[tuple[str, int], bytes]:
+    """The events that hold the losers' keys: stored ones, or of this very batch."""
+    found = {(batch.stream_id, case.line.seq): case.line.body for case in batch_cases if case.line.body is not None}
+    by_stream: dict[str, set[int]] = {}
+    for case in losers:
+        if (case.of_stream or "", case.of_seq or 0) not in found:
+            by_stream.setdefault(case.of_stream or "", set()).add(case.of_seq or 0)
+    for stream_id, seqs in by_stream.items():
+        marks = ", ".join("?" * len(seqs))
+        question = f"SELECT seq, body FROM event WHERE stream_id = ? AND seq IN ({marks})"  # noqa: S608 - marks only
+        found |= {(stream_id, seq): bytes(body) for seq, body in work.rows(question, stream_id, *sorted(seqs)) if body is not None}
+    return found
 
 
 def _holders(work: Work, cases: Sequence[_Case]) -> dict[tuple[str, str, str], tuple[str, int, bytes]]:

@@ -7,6 +7,7 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from offline_queue.chain import digest
 from offline_queue.errors import WireError
 from posagent.cloud import schema, settle
 from posagent.cloud.engine import Work
@@ -186,7 +187,7 @@ def decide(work: Work, tenant: str, case: str, decision: Decision, by: str, now_
             return f"it cannot be counted: {reading.problem}"
         if status == "rejected":
             key = (reading.place.tenant, reading.place.store, reading.idem)
-            if not work.insert_absent(schema.GRANT_KEY, [(*key, stream_id, int(seq), reading.business)]):
+            if not work.insert_absent(schema.GRANT_KEY, [(*key, stream_id, int(seq), digest(bytes(body)))]):
                 return "its business key was counted meanwhile; dismiss it"
         told = [settle.Told(stream_id, int(seq), reading)]
         settle.use_coupons(work, told, now_ms)

@@ -55,7 +55,7 @@ NOWHERE = Place("?", "?", "?")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the receiver understood. ``problem`` is empty for an event that can be counted; only then is ``business`` (32 bytes) set."""
+    """What the receiver understood. ``problem`` is empty for an event that can be counted."""
 
     problem: str
     place: Place
@@ -65,7 +65,6 @@ class Reading:
     member: str | None = None
     occurred: str | None = None
     entries: tuple[tuple[str, int], ...] = ()  # (account, delta), one per account, sorted
-    business: bytes = b""
     ref: str | None = None
     lots: tuple[LotMove, ...] = ()
     day: str = ""  # business date, as the register says it
@@ -90,6 +89,11 @@ def read(body: bytes, home: Place | None) -> Reading:
         return _read_loosely(_object(body), home, "malformed: text with half of a surrogate pair")
 
 
+def business(body: bytes) -> bytes:
+    """What an event that can be counted says in business terms (32 bytes); see `offline_queue.wire.business_digest`."""
+    return bytes.fromhex(business_digest(decode_event(body)))
+
+
 def _read_strictly(event: Mapping[str, Any], home: Place | None) -> Reading:
     data = event["data"]
     place = _place(event)
@@ -97,13 +101,11 @@ def _read_strictly(event: Mapping[str, Any], home: Place | None) -> Reading:
     entries: tuple[tuple[str, int], ...] = ()
     lots: tuple[LotMove, ...] = ()
     visit = None
-    business = b""
     problem = ""
     try:
         _check(event, place, home)
         entries, lots = _entries(data.get("entries"), event["type"], member)
         visit = _visit(data, entries, _VISITS[event["type"]]) if member is not None and event["type"] in _VISITS else None
-        business = bytes.fromhex(business_digest(event))
     except _Reject as reason:
         problem = str(reason)
     return Reading(
@@ -115,7 +117,6 @@ def _read_strictly(event: Mapping[str, Any], home: Place | None) -> Reading:
         member,
         _text(event["time"]),
         entries,
-        business,
         _text(data.get("ref")),
         lots,
         _day(data.get("business_date"), event["time"]) if lots or visit else "",

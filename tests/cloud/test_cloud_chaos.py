@@ -35,7 +35,7 @@ MUTANTS = {
     "no fork check": ("if before != batch.prev_chain or not same_end:", "if False:"),
     "no business key": ("won = work.insert_absent(schema.GRANT_KEY, claims)", "won = {row[4] for row in claims}"),
     "duplicates are counted": ('case.status, case.problem = "duplicate", ""', 'case.status, case.problem = "applied", ""'),
-    "conflicts pass as duplicates": ("if digest == reading.business:", "if True:"),
+    "conflicts pass as duplicates": ("if case.held == case.line.digest or", "if True or"),
     "the stored prefix is stored again": ("if case.line.seq > acked]", "if case.line.seq > 0]"),
     "entries are left out": ("work.merge(schema.BALANCE, _additions(adopted + fresh))", "pass"),
     "the end of the chain is not kept": ("acked, chain = batch.last, fresh[-1].link", "acked = batch.last"),
