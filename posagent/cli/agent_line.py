@@ -1,23 +1,21 @@
-"""Owns the line from a command to the running agent: one HTTP request over its Unix socket, and what its refusals become here."""
+"""Owns the line from a command to the running agent: one HTTP request over its Unix socket, and what its refusals become here.
+
+The exchange is written out by hand: http.client loads ssl and email, which takes longer than all the rest of `posagent status`.
+"""
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import socket
 import sys
-from collections.abc import Generator
-from contextlib import suppress
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Thread
 from typing import Any
 
 from posagent.errors import PosagentError, SettingsError
 
 ANSWER_S = 15.0
-_LONGEST_LINE = 1 << 20
+_LARGEST_ANSWER = 16 << 20
 
 
 class AgentNotRunning(PosagentError):
@@ -25,17 +23,6 @@ class AgentNotRunning(PosagentError):
 
     code = "E902"
     exit_code = 3
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=ANSWER_S)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
 
 
 def agent_socket(settings: Path) -> Path | None:
@@ -58,16 +45,12 @@ def ask_agent(path: Path | None, target: str, body: dict[str, Any] | None = None
     Raises SettingsError (no socket is set), AgentNotRunning, and PosagentError with the agent's own words and code."""
     if path is None:
         raise SettingsError('the settings name no socket for commands; add [screen] socket = "/run/posagent/api.sock" and restart posagent')
-    line = _UnixConnection(path)
     headers = {"posagent-unlock": unlock} if unlock else {}
+    if body is not None:
+        headers |= {"Content-Type": "application/json", "Idempotency-Key": key or os.urandom(16).hex()}
     try:
-        if body is None:
-            line.request("GET", target, headers=headers)
-        else:
-            headers |= {"Content-Type": "application/json", "Idempotency-Key": key or os.urandom(16).hex()}
-            line.request("POST", target, json.dumps(body), headers)
-        answer = line.getresponse()
-        said = json.loads(answer.read())
+        status, raw = _exchange(path, "GET" if body is None else "POST", target, headers, b"" if body is None else json.dumps(body).encode())
+        said = json.loads(raw)
     except (FileNotFoundError, ConnectionRefusedError):
         raise AgentNotRunning(f"{path}: the agent is not running; start it with: systemctl start posagent") from None
     except PermissionError:
@@ -76,62 +59,34 @@ def ask_agent(path: Path | None, target: str, body: dict[str, Any] | None = None
         raise denied from None
     except TimeoutError:
         raise PosagentError(f"{path}: the agent did not answer within {ANSWER_S:g} s; ask again", code="E901") from None
-    except (OSError, http.client.HTTPException, ValueError) as broken:
+    except (OSError, ValueError) as broken:
         raise AgentNotRunning(f"{path}: the agent went away before it answered ({broken}); ask again when it is back") from None
-    finally:
-        line.close()
-    if answer.status != 200:
+    if status != 200:
         refused = PosagentError(f"{said.get('detail', 'refused')}", code=said.get("code"))
         refused.exit_code = {"E704": 77, "E705": 75, "E901": 75}.get(refused.code, refused.exit_code)
         raise refused
     return dict(said)
 
 
-def follow_agent(path: Path, target: str, *, silence_s: float) -> Generator[tuple[str, dict[str, Any]] | None, None, None]:
-    """The frames of an event stream as (event, body); None after each ``silence_s`` without one. Ends when the agent does.
-
-    Raises AgentNotRunning when nobody listens, PosagentError when the agent refuses."""
-    line = _UnixConnection(path)
-    link: socket.socket | None = None
-    try:
-        try:
-            line.request("GET", target, headers={"Accept": "text/event-stream"})
-            answer = line.getresponse()
-        except (OSError, http.client.HTTPException) as broken:
-            raise AgentNotRunning(f"{path}: the agent is not running ({broken}); start it with: systemctl start posagent") from broken
-        if answer.status != 200:
-            raise PosagentError(f"the agent refused its events: {answer.status} {answer.reason}; are you root, or in group posagent-tech?")
-        link, heard = line.sock, SimpleQueue[tuple[str, dict[str, Any]] | None]()
-        # A thread, because http.client gives a response up after its first time-out.
-        Thread(target=_hear_events, args=(answer, heard), daemon=True).start()
-        while True:
-            try:
-                frame = heard.get(timeout=silence_s)
-            except Empty:
-                yield None
-                continue
-            if frame is None:
-                return
-            yield frame
-    finally:
-        if link is not None:
-            with suppress(OSError):  # the agent was first
-                link.shutdown(socket.SHUT_RDWR)
-        line.close()
-
-
-def _hear_events(answer: http.client.HTTPResponse, heard: SimpleQueue[tuple[str, dict[str, Any]] | None]) -> None:
-    event = ""
-    try:
-        while raw := answer.readline(_LONGEST_LINE):
-            key, _, value = raw.decode("utf-8", "replace").rstrip("\r\n").partition(": ")
-            if key == "event":
-                event = value
-            elif key == "data":
-                heard.put((event, dict(json.loads(value))))
-    except (OSError, http.client.HTTPException, ValueError, AttributeError):  # it ended, or we did: http.client then trips over its own close
-        pass
-    heard.put(None)
+def _exchange(path: Path, method: str, target: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+    """(status, body): the agent closes after its answer, as asked, so that the answer ends where the line does. Raises OSError, ValueError."""
+    head = [f"{method} {target} HTTP/1.1", "Host: agent", "Connection: close", f"Content-Length: {len(body)}"]
+    head += [f"{name}: {value}" for name, value in headers.items()]
+    if any(mark in field for field in head for mark in "\r\n"):
+        raise ValueError("a line break in a header")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        line.settimeout(ANSWER_S)
+        line.connect(str(path))
+        line.sendall("\r\n".join([*head, "", ""]).encode("latin-1") + body)
+        answer = b""
+        while len(answer) <= _LARGEST_ANSWER and (more := line.recv(1 << 16)):
+            answer += more
+    found, _, rest = answer.partition(b"\r\n\r\n")
+    words = found.split(b"\r\n", 1)[0].split()
+    length = next((int(field[15:]) for field in found.split(b"\r\n") if field[:15].lower() == b"content-length:"), -1)
+    if len(words) < 2 or not words[1].isdigit() or len(rest) != length:
+        raise ValueError("no whole answer")
+    return int(words[1]), rest
 
 
 def ask_as_manager(path: Path | None, target: str, body: dict[str, Any]) -> dict[str, Any]:

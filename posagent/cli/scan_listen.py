@@ -13,7 +13,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, cast
 
-from posagent.cli.agent_line import AgentNotRunning, agent_socket, ask_agent, follow_agent
+from posagent.cli.agent_line import AgentNotRunning, agent_socket, ask_agent
+from posagent.cli.agent_stream import follow_agent
 from posagent.cli.scan_words import in_words, name_of, printable
 from posagent.errors import DeviceError, PosagentError
 from posagent.member_code import Rules, default_rules, explain

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from posagent.cli import main
-from posagent.cli.agent_line import ask_agent, follow_agent
+from posagent.cli.agent_line import ask_agent
+from posagent.cli.agent_stream import follow_agent
 from posagent.messages import words
 from virtual_counter.pos_keyboard import PosKeyboard
 
