@@ -6,8 +6,6 @@ the door reads only pre-fills, as ever before trust.
 
 from __future__ import annotations
 
-import os
-import re
 import threading
 import time
 from collections import deque
@@ -18,17 +16,17 @@ from hashlib import sha256
 from pathlib import Path
 
 from posagent.agent import Agent, Say
-from posagent.door_sales import DoorSales, profile_path
+from posagent.door_sales import DoorSales
 from posagent.door_trust import NO_TRUST_NEEDED, Standing, Trust, TrustBook, watch_trust
 from posagent.doors.escpos_text import Document
 from posagent.doors.receipt import Receipt, read_document
 from posagent.doors.teach import Lesson, Taught, teach
 from posagent.errors import PosagentError, Refused
+from posagent.receipt_profiles import PROFILE_NAME, profile_path, write_profile
 from posagent.settings import DeviceSettings
 
 TEACH_S = 900.0
 KEPT = 6
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +113,9 @@ class Doors:
             self._until = time.monotonic() + TEACH_S if on else 0.0
 
     def learn(self, door: str, name: str, known: Sequence[tuple[int, int]]) -> tuple[Taught, str]:
-        """A profile from (number of a captured document, its total); written to the door's folder and used at once, with trust begun anew.
+        """A profile from (number of a captured document, its total), written to the door's folder; the settings must name it to be used.
         Returns what was learned and where it stands. Raises Refused (E636) where nothing can be learned, E601 for a name that is none."""
-        if not _NAME.fullmatch(name):
+        if not PROFILE_NAME.fullmatch(name):
             raise Refused("a profile's name has small letters, digits, - and _", code="E601")
         with self._guard:
             kept = {one.number: one.document for one in self._ring} if self.teaching_s(door) else {}
@@ -139,18 +137,3 @@ class Doors:
         with self._guard:
             self._count += 1
             self._ring.append(Captured(self._count, datetime.now().astimezone().isoformat(timespec="seconds"), document))
-
-
-def write_profile(path: Path, text: str) -> None:
-    """A new file; one that is there is never overwritten. Raises PosagentError."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-    except FileExistsError:
-        raise PosagentError(f"{path} is there already; give the profile another name", code="E101") from None
-    except OSError as trouble:
-        raise PosagentError(f"{path} cannot be written: {trouble.strerror}; may posagent write there?", code="E101") from trouble
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())

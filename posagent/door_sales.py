@@ -14,7 +14,6 @@ from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
-from pathlib import Path
 
 from posagent.agent import Ask, Say
 from posagent.checkout import Basket
@@ -22,14 +21,14 @@ from posagent.counter_parts import Reply, SaleArrived
 from posagent.door_taps import Ears, tap_of
 from posagent.door_trust import NO_TRUST_NEEDED, Trust
 from posagent.doors.escpos_text import Document
-from posagent.doors.profiles import PLAIN, Profile, read_profile
+from posagent.doors.profiles import PLAIN
 from posagent.doors.receipt import Receipt
-from posagent.errors import DeviceTimeout, SettingsError
+from posagent.errors import DeviceTimeout
 from posagent.loyalty.model import Sale, SaleRejected
 from posagent.ports import ByteDoor, CapturedSale, Device, Options, ReadSale
+from posagent.receipt_profiles import load_profile
 
 _log = logging.getLogger(__name__)
-FOLDERS = (Path("/etc/posagent/receipts"), Path(__file__).parent.parent / "config" / "receipts")
 LONGEST_NUMBER = 40
 RECORDED_S = 10.0
 """How long a sale from a file may take to be on record, before the file is read again from where it was."""
@@ -90,25 +89,3 @@ def basket_of(sale: CapturedSale, door: str, at: datetime, now_ns: int, *, grant
     except SaleRejected:  # a rate that the rules do not know: the total counts all the same
         lines = Sale.of_total("", at, sale.total).lines
     return Basket(key, lines, at, sale.paid and (number is not None or grants_without_number), door, number)
-
-
-def load_profile(name: str, folder: str = "") -> Profile:
-    """The profile, by its path or by its name in ``folder`` or one of `FOLDERS`. Raises SettingsError with every problem."""
-    path = profile_path(name, folder)
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as trouble:
-        folders = " or ".join(map(str, FOLDERS))
-        raise SettingsError(f"receipt profile '{name}': cannot be read; give a file, or the name of one in {folders}", code="E101") from trouble
-    profile, problems = read_profile(text)
-    if problems:
-        raise SettingsError(f"{path}: {len(problems)} to mend:", [f"  {problem}" for problem in problems])
-    return profile
-
-
-def profile_path(name: str, folder: str = "") -> Path:
-    """Where a profile is, whether it is there or not."""
-    if name.endswith(".toml") or "/" in name:
-        return Path(name)
-    folders = (Path(folder), *FOLDERS) if folder else FOLDERS
-    return next((path for each in folders if (path := each / f"{name}.toml").is_file()), Path(name))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from offline_queue.errors import JournalError, KeyConflict
 from offline_queue.events import NewEvent, NewJob
@@ -22,10 +22,25 @@ from posagent.events import draft
 from posagent.ports import Capabilities, PrinterStatus
 from posagent.print_lane import PrinterReport
 from posagent.screen.backend import Answer, Json, Language
-from posagent.screen.technician import WATCH_S, DeviceShown, JobShown, PrinterShown, Room, ScannerShown, ScanShown
+from posagent.screen.technician import (
+    LINES_SHOWN,
+    WATCH_S,
+    CapturedShown,
+    DeviceShown,
+    DoorShown,
+    JobShown,
+    PrinterShown,
+    Room,
+    ScannerShown,
+    ScanShown,
+)
 from posagent.slip_texts import Head, diagnostic_slip
 from posagent.slips import Slip, from_json, to_json
 from posagent.workbench import Reads, TestScan
+
+if TYPE_CHECKING:
+    from posagent.door_room import Captured, Doors
+    from posagent.doors.receipt import Receipt
 
 JOBS = 8
 """So many of a printer's last slips are listed."""
@@ -130,6 +145,21 @@ class Technician:
         copies = self._lane.of_serial(serial)
         return Answer("done", {"job": str(copies[0].id) if copies else "", "serial": serial}, replayed=replayed)
 
+    def teach(self, device: str, on: bool) -> Answer:
+        """See `TechnicianBackend.teach`."""
+        self._doors().teach(device, on=on)
+        return Answer("done", {"on": on})
+
+    def learn(self, device: str, name: str, known: Sequence[tuple[int, int]]) -> Answer:
+        """See `TechnicianBackend.learn`."""
+        taught, path = self._doors().learn(device, name, known)
+        return Answer("done", {"path": path, "why": list(taught.why), "totals": [receipt.total for receipt in taught.after]})
+
+    def _doors(self) -> Doors:
+        if self._agent.bench.doors is None:
+            raise Refused("there is no sale door of this name", code="E632")
+        return self._agent.bench.doors
+
     # ------------------------------------------------------------
 
     def _device(self, device: DeviceState, now_ns: int, jobs: Sequence[Job]) -> DeviceShown:
@@ -148,6 +178,7 @@ class Technician:
             "camera": device.name in bench.watch,
             "scanner": _scanner(bench.reads.get(device.name, Reads()), bench.scans.get(device.name)) if device.kind == "scanner" else None,
             "printer": _printer(bench.printers.get(device.name), own) if device.kind == "printer" else None,
+            "door": _door(bench.doors, device.name) if device.kind == "sale_door" and bench.doors is not None else None,
         }
 
     def _facts(self, device: DeviceState) -> list[tuple[str, str]]:
@@ -164,6 +195,29 @@ class Technician:
             ("posagent", str(self._agent.trace["agent"])),
         ]
         return [(label, value) for label, value in known if value]
+
+
+def _door(doors: Doors, name: str) -> DoorShown:
+    standing = doors.standing(name)
+    return {
+        "profile": doors.profile_name(name),
+        "trust": {"confirmed": standing[0], "needed": standing[1]} if standing else None,
+        "teaching_s": math.ceil(doors.teaching_s(name)),
+        "captured": [_captured(one, receipt) for one, receipt in doors.captured(name)],
+    }
+
+
+def _captured(one: Captured, receipt: Receipt) -> CapturedShown:
+    return {
+        "number": one.number,
+        "at": one.at,
+        "lines": list(one.document.lines[:LINES_SHOWN]),
+        "kind": receipt.kind,
+        "total": receipt.total,
+        "receipt_no": receipt.receipt_no,
+        "paid": receipt.paid,
+        "why": list(receipt.why),
+    }
 
 
 def _scanner(reads: Reads, scan: TestScan | None) -> ScannerShown:

@@ -115,7 +115,7 @@ def _file(name: str, lessons: Sequence[Lesson], pages: Sequence[Sequence[Line]],
             lines.append(f"not_total = [{', '.join(map(_quoted, sorted(wrong)))}]")
     numbers = [receipt.receipt_no for receipt in before]
     forms = {form_of(number) for number in numbers if number}
-    if len(forms) == 1 and None not in numbers:
+    if len(forms) == 1 and None not in numbers and forms != {"9" * len(min(forms))}:
         lines.append(f"number_form = {_quoted(forms.pop())}")
     if all(lesson.document.ended == "end" for lesson in lessons) and (end := _last_line(lessons)):
         lines.append(f"ends = [{_quoted(end)}]  # in a journal file, a receipt ends here")

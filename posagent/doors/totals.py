@@ -199,7 +199,12 @@ def _contradiction(lines: tuple[Line, ...], value: int, proofs: set[int]) -> str
     explained = _changes(lines)
     if len(set(handed)) == len(set(change)) == 1 and not _is_explained(value - (handed[0] - change[0]), explained):
         return f"{handed[0]:,} was handed over and {change[0]:,} given back"
-    other = [amount.value for line in lines for amount in line.amounts if w.PAYMENT.search(amount.label) and amount.value > 0]
+    other = [
+        amount.value
+        for line in lines
+        for amount in line.amounts
+        if amount.value > 0 and w.PAYMENT.search(amount.label) and not w.NOT_PAID.search(amount.label)
+    ]
     if other and not change and sum(other) < value and not _is_explained(value - sum(other), explained):
         return f"{sum(other):,} was paid"
     return ""

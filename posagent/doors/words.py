@@ -39,6 +39,8 @@ PAYMENT = re.compile(
     r"現金|クレジット|カード|電子マネー|交通系|paypay|楽天pay|楽天ペイ|d払い|aupay|メルペイ|linepay|quicpay|id支払|^id$|suica|pasmo|icoca|nanaco|waon|edy|コード決済|qr|スマホ決済|商品券|ギフト券|金券|デビット|"
     r"銀聯|visa|master|jcb|amex|diners|プリペイド|掛売|売掛|お?支払|預|cash|card|credit|debit|tender|change|釣|paid|payment|voucher|giftcard|alipay|wechat|支付宝|領収(?:いた|致|し)"
 )
+NOT_PAID = re.compile(r"釣|返|残高|残額|残り|ポイント|番号|会員|change|balance|point|left|number")
+"""Beside a word of payment: what is given back, or left on a card."""
 POINTS_USED = re.compile(r"^ポイント$|ポイント(?:ご?利用|使用|値引き?|支払い?|充当|割引)|(?:ご?利用|使用)ポイント|p利用|pt利用|point(?:s)?(?:used|redeemed|discount)|redeem|(?:dpoint|tpoint|ponta|楽天ポイント)利用")
 LESS = re.compile(r"値引|割引|クーポン|優待|サービス券|値下|前受|内金|前金|手付|discount|coupon|promo|lesss?|deposit|savings?|off$|deduct|rounding|端数|調整|出精")
 MORE = re.compile(r"外税|消費税|税額|税$|税計|tax|vat|gst|サービス料|奉仕料|席料|チャージ|深夜料|送料|手数料|袋|tip|service|surcharge|delivery|shipping|gratuity")
@@ -110,6 +112,7 @@ RECEIPT_NUMBERS = tuple(
     for pattern in (
         rf"(?:レシート|ﾚｼｰﾄ)(?:{_NO}|(?=[\s:]{{1,3}}\d))",
         rf"(?<!元)(?<!原)(?:伝票|領収[書証]?|伝)(?:{_NO})",
+        r"(?<!元)(?<!原)伝票(?=[\s:]{1,3}[A-Z]?-?\d{2})",
         r"(?<![A-Za-z])(?:receipt|rcpt|rec)\s?(?:no|number|num|nr|id|#|:)",
         rf"(?<!元)(?<!原)(?:取引|会計|売上|精算|お買上|管理|処理|ジャーナル|一連|通し?)(?:{_NO})",
         r"(?<![A-Za-z])(?:transaction|trans|trx|txn|tran|ticket|invoice|inv|bill|sales?|check|chk|doc|document)\s?(?:no|number|num|nr|id|#|:)",

@@ -24,6 +24,7 @@ from posagent.screen.manager_routes import ManagerRoutes
 from posagent.screen.problems import MEDIA_TYPE, Problem, body
 from posagent.screen.schemas import DEVICE_TEST, PRINT_ANSWER, REPORT, SALE, SCAN, TEST_MODE, VOID, Schema, read
 from posagent.screen.shown import shown_room, shown_status, without_members
+from posagent.screen.teach_routes import TeachRoutes
 
 STATIC = Path(__file__).parent / "static"
 _MEDIA_TYPES = {
@@ -64,6 +65,7 @@ class Api:
             Route("/v1/test-mode", self._test_mode, methods=["POST"]),
             *AccessRoutes(access or Access(), calls, recent).routes,
             *ManagerRoutes(backend, calls, recent).routes,
+            *TeachRoutes(backend, calls, recent).routes,
         ]
         self.app = Starlette(routes=routes, exception_handlers={Problem: _problem, HTTPException: _plain_refusal})
 

@@ -101,6 +101,29 @@ REPORT: Schema = {
 
 DEVICE_TEST: Schema = {"type": "object", "additionalProperties": False, "properties": {}}
 TEST_MODE: Schema = {"type": "object", "required": ["on"], "additionalProperties": False, "properties": {"on": {"type": "boolean"}}}
+TEACH_MODE: Schema = TEST_MODE
+LEARN: Schema = {
+    "type": "object",
+    "required": ["name", "known"],
+    "additionalProperties": False,
+    "properties": {
+        "name": {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,39}$", "description": "of the profile"},
+        "known": {
+            "type": "array",
+            "minItems": 2,
+            "maxItems": 6,
+            "items": {
+                "type": "object",
+                "required": ["number", "total"],
+                "additionalProperties": False,
+                "properties": {
+                    "number": {"type": "integer", "minimum": 1, "maximum": 1_000_000, "description": "of the captured receipt"},
+                    "total": {"type": "integer", "minimum": 1, "maximum": 99_999_999},
+                },
+            },
+        },
+    },
+}
 
 
 def read(raw: bytes, schema: Schema) -> dict[str, Any]:

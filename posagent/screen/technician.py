@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol, TypedDict
 
 from posagent.screen.backend import Answer, DeviceStatus, Json
 
+LINES_SHOWN = 80
 WATCH_S = 10
 """A camera sends pictures for so long after each request: nothing is sent when nobody looks."""
 
@@ -69,6 +71,28 @@ class PrinterShown(TypedDict):
     jobs: list[JobShown]
 
 
+class CapturedShown(TypedDict):
+    """A document that a door saw while it was taught. ``lines`` at most `LINES_SHOWN`."""
+
+    number: int
+    at: str
+    lines: list[str]
+    kind: str
+    total: int | None
+    receipt_no: str | None
+    paid: bool
+    why: list[str]
+
+
+class DoorShown(TypedDict):
+    """A sale door. ``trust``: {"confirmed", "needed"}; None: a technician vouches for it."""
+
+    profile: str
+    trust: dict[str, int] | None
+    teaching_s: int
+    captured: list[CapturedShown]
+
+
 class DeviceShown(DeviceStatus, total=False):
     """A device with everything that a technician asks of it."""
 
@@ -76,6 +100,7 @@ class DeviceShown(DeviceStatus, total=False):
     camera: bool
     scanner: ScannerShown | None
     printer: PrinterShown | None
+    door: DoorShown | None
 
 
 class Room(TypedDict):
@@ -103,3 +128,9 @@ class TechnicianBackend(Protocol):
 
     def test_mode(self, on: bool) -> Answer:
         """In test mode scans are explained here and not given to the counter. It ends by itself."""
+
+    def teach(self, device: str, on: bool) -> Answer:
+        """Teach mode of a sale door: what it reads is kept in memory and shown. It ends by itself. Raises Refused (E632)."""
+
+    def learn(self, device: str, name: str, known: Sequence[tuple[int, int]]) -> Answer:
+        """A profile from (number of a captured receipt, its total): {"path", "why", "totals"}. Raises Refused (E632, E636)."""

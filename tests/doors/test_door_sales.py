@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from posagent.agent import Ask, Say
-from posagent.door_sales import DoorSales, basket_of, load_profile
+from posagent.door_sales import DoorSales, basket_of
 from posagent.errors import SettingsError
 from posagent.ports import CapturedSale, ReadSale
+from posagent.receipt_profiles import load_profile
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

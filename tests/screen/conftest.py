@@ -79,6 +79,16 @@ class Bench:
         jobs.insert(0, {**JOB, **mine})
         return Answer("done", {"job": jobs[0]["job"], "serial": jobs[0]["serial"]})
 
+    def teach(self, device: str, on: bool) -> Answer:
+        self._act("teach", device, on)
+        if (self.device(device) or {}).get("kind") != "sale_door":
+            raise Refused("there is no sale door of this name", code="E632")
+        return Answer("done", {"on": on})
+
+    def learn(self, device: str, name: str, known: Any) -> Answer:
+        self._act("learn", device, name, known)
+        return Answer("done", {"path": f"/etc/posagent/receipts/{name}.toml", "why": [], "totals": [total for _, total in known]})
+
     def test_mode(self, on: bool) -> Answer:
         self._act("test mode", on)
         self.state = {**self.state, "test_mode": {"on": on, "left_s": 120 if on else 0}}

@@ -14,6 +14,7 @@ from posagent.screen.openapi import document
 from posagent.screen.rules import scopes_of
 from posagent.screen.tokens import TokenBook
 
+TEACHING = ("/v1/devices/{device}/teach", "/v1/devices/{device}/learn")
 SCHEMAS = document()["components"]["schemas"]
 PICTURE = {"jpeg": "AAAA", "width": 480, "height": 270, "strips": [[240.0, 130.0, 200.0, 40.0, 0.1]], "read": ["EAN13"], "sharpness": 0.6,
            "mean": 120, "burnt": 12, "px_per_module": 3.8, "hint": "good", "ja": "良好です。", "en": "Good."}  # fmt: skip
@@ -119,7 +120,7 @@ def test_a_tills_token_does_not_open_the_technicians_room(counter: Any, serve: A
 
 def test_the_technicians_paths_are_these() -> None:
     paths = [path for path in document()["paths"] if scopes_of(path) == {"tech"}]
-    assert paths == ["/v1/devices", "/v1/devices/{device}/preview", "/v1/devices/{device}/test", "/v1/test-mode"]
+    assert paths == ["/v1/devices", "/v1/devices/{device}/preview", "/v1/devices/{device}/test", *TEACHING, "/v1/test-mode", "/metrics"]
 
 
 def test_the_page_and_its_parts_are_served_in_the_registers_language(counter: Any, server: Any) -> None:

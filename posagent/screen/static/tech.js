@@ -76,10 +76,11 @@ function redraw(name, given, make) {
     byId("room").append(card);
   }
   const focused = card.contains(document.activeElement) ? document.activeElement.dataset.act : null;
-  const open = card.querySelector("details")?.open;
+  const open = new Set([...card.querySelectorAll("details[open] > summary")].map((summary) => summary.dataset.act));
+  const first = !card.childElementCount;
   const picture = given.camera ? camera(given.name) : null;
-  make(card, given, { picture, testPrint });
-  if (open !== undefined && card.querySelector("details")) card.querySelector("details").open = open;
+  make(card, given, { picture, testPrint, looked: look });
+  if (!first) for (const summary of card.querySelectorAll("details > summary")) summary.parentElement.open = open.has(summary.dataset.act);
   if (focused) card.querySelector(`[data-act="${focused}"]`)?.focus();
 }
 

@@ -2,6 +2,7 @@
 
 import { el } from "./stage.js";
 import { age, clock, current, either, number } from "./words.js";
+import { door } from "./tech_doors.js";
 import { w } from "./tech_words.js";
 
 const row = (name, value) => (value === null || value === "" ? [] : [el("dt", {}, name), el("dd", {}, value)]);
@@ -11,7 +12,7 @@ const head = (title, name, state, level) =>
   el("div", { class: "head", "data-level": level }, el("h2", {}, title, el("small", {}, name)), el("span", { class: "pill" }, el("i", { "aria-hidden": "true" }), el("span", {}, state)));
 
 // given: a device of GET /v1/devices with level, note, testing
-export function device(card, given, { picture, testPrint }) {
+export function device(card, given, { picture, testPrint, looked }) {
   const kind = given.camera ? "camera" : given.kind;
   card.dataset.level = given.level;
   card.dataset.kind = kind;
@@ -24,6 +25,7 @@ export function device(card, given, { picture, testPrint }) {
   if (picture) parts.push(picture);
   if (given.scanner) parts.push(...scanner(given.scanner, given.testing));
   if (given.printer) parts.push(...printer(given, testPrint));
+  if (given.door) parts.push(...door(given, looked));
   card.replaceChildren(...[...parts, facts].filter(Boolean));
 }
 
