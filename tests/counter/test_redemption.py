@@ -10,8 +10,8 @@ import pytest
 from counter_till import SHOP, Office, Till, coupon, rules
 
 from posagent import events as ev
-from posagent.counter_parts import Cleared, Settle
-from posagent.counter_redeem import KEPT_MS
+from posagent.counter_parts import Authorised, Cleared, Settle
+from posagent.counter_redeem import AUTHORISE_MS, KEPT_MS, TTL_S
 from posagent.loyalty.model import Line
 from posagent.open_checkout import open_checkout
 
@@ -385,6 +385,44 @@ def test_a_store_that_fails_while_letting_go_is_asked_again() -> None:
     till.wait(1)
     assert not till.state.redemptions
     assert types(till)[-1] == "hold.released"
+
+
+def test_what_a_paid_sale_does_not_take_any_more_is_let_go_with_the_grant() -> None:
+    till = shop()
+    till.office.coupons[A] = (coupon(A, "half"), "usable")
+    till.scan()
+    till.sale(amount=800, paid=False)
+    till.use("coupon", code=A, hold="h")
+    assert till.sale(amount=400).fields["points"] == 4
+    assert till.codes() == ["E653"]
+    assert till.office.holds["h"][1] == "released"
+    assert not till.of(ev.COUPON_REDEEMED)
+
+
+def test_a_grant_that_the_disk_has_without_saying_so_is_found_again_and_its_points_are_used_once() -> None:
+    till = shop(points=500)
+    till.scan()
+    till.sale(paid=False)
+    till.use("points", 100, hold="h")
+    till.broken = "silent"
+    assert till.sale().status == "unavailable"
+    till.broken = ""
+    assert till.sale().status == "already"
+    assert till.office.holds["h"][1] == "committed"
+    assert not till.of(ev.HOLD_RELEASED)
+    assert len(till.of(ev.POINTS_REDEEMED)) == 1
+
+
+def test_an_answer_that_comes_when_nobody_waits_any_more_is_given_back() -> None:
+    till = shop()
+    till.feed(Authorised(till.now(), "h", "held"))
+    assert till.office.settled == [Settle("h", "release")]
+    till.feed(Authorised(till.now(), "h", "refused", "short"))
+    assert len(till.office.settled) == 1
+
+
+def test_the_register_lets_go_before_head_office_does() -> None:
+    assert KEPT_MS + AUTHORISE_MS < TTL_S * 1000
 
 
 # ---------------------------------------------------------------- the amount afterwards
