@@ -14,7 +14,7 @@ import time
 from fcntl import ioctl
 
 from drivers.escpos.link import DescriptorLink
-from posagent.errors import DeviceBusy, DeviceError, DeviceMissing
+from posagent.errors import DeviceError, DeviceMissing
 
 SIOCOUTQ = 0x5411  # linux/sockios.h: bytes that the other side has not acknowledged
 USER_TIMEOUT_MS = 10_000
@@ -63,8 +63,8 @@ def _connect(sock: socket.socket, address: tuple[object, ...], name: str, where:
 def _refused(name: str, where: str, number: int) -> DeviceError:
     match number:
         case errno.ECONNREFUSED:
-            why = "another program may be connected to the printer, or it is just starting"
-            return DeviceBusy(f"{name}: {where} refuses the connection; {why}", code="E218")
+            why = "is the printer just starting, is the port right, or is another program connected to it?"
+            return DeviceMissing(f"{name}: {where} refuses the connection; {why}", code="E214")
         case errno.EHOSTUNREACH | errno.ENETUNREACH | errno.ETIMEDOUT:
             return DeviceMissing(f"{name}: {where} cannot be reached; check the network cable and the address", code="E214")
         case _:

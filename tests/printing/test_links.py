@@ -55,7 +55,7 @@ def test_a_network_printer_that_is_not_there_refuses_or_stays_silent_and_both_ar
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    with pytest.raises(DeviceBusy, match="refuses the connection"):
+    with pytest.raises(DeviceMissing, match="refuses the connection"):
         open_tcp("front", "127.0.0.1", port, 0.5)
     with socket.socket() as deaf:  # a full backlog: whoever comes next gets no answer at all
         deaf.bind(("127.0.0.1", 0))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from drivers.escpos.link_tcp import USER_TIMEOUT_MS
-from posagent.errors import DeviceBusy, DeviceMissing
+from posagent.errors import DeviceMissing
 from virtual_counter.link import Link as PrinterEnd
 from virtual_counter.printer import VirtualPrinter
 
@@ -71,7 +71,7 @@ class Wire:
             self.under_way = b""
             if self.kind == "tcp" and state == "silent":
                 self.clock.move_to(self.clock.now() + 3.0)
-            raise (DeviceBusy if self.kind == "tcp" and state == "refused" else DeviceMissing)(f"front printer: {state}", code="E214")
+            raise DeviceMissing(f"front printer: {state}", code="E214")
         return VirtualLine(self, self.printer.connect())
 
 
