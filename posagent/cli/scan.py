@@ -44,6 +44,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     listen.add_argument("--for", dest="for_s", metavar="SECONDS", type=int, default=0, help="stop after so long (0: with Ctrl-C)")
     listen.add_argument("--json", action="store_true", help="one JSON object per scan and line")
     listen.add_argument("--test", action="store_true", help="while it runs, the agent explains scans instead of counting them (test mode)")
+    inject = actions.add_parser("inject", help="give the running agent a code, from standard input, as if a scanner had read it")
+    inject.add_argument("--symbology", metavar="S", default="", help="the AIM identifier without its bracket, such as E0")
+    inject.add_argument("--settings", metavar="FILE", type=Path, help="the settings file; default: /etc/posagent/posagent.toml")
+    inject.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def run(args: Namespace) -> int:
@@ -52,6 +56,10 @@ def run(args: Namespace) -> int:
             return _decode(args)
         case "classify":
             return _classify(args)
+        case "inject":
+            from posagent.cli.scan_inject import inject
+
+            return inject(args)
         case _:
             from posagent.cli.scan_listen import listen
 

@@ -21,7 +21,8 @@ MEMBER, PIN = "2012345678903", "47110815"
 def test_sale_status_pair_and_tokens_at_a_running_agent(running: Any) -> None:
     said = running.command("sale", "--total", "1980", "--tax", "8:500,10:1480", "--receipt-no", "41", "--json")
     assert (said.returncode, json.loads(said.stdout)["result"]) == (0, "waiting_for_member")
-    assert running.ask("POST", "/v1/scans", {"text": MEMBER, "symbology": "E0"}).status == 200
+    assert running.command("scan", "inject", stdin="4901234567894\n").returncode == 1  # a product's
+    assert running.command("scan", "inject", "--symbology", "E0", stdin=f"{MEMBER}\n").stdout == "taken\n"
     said = running.command("sale", "--total", "1980", "--tax", "8:500,10:1480", "--receipt-no", "41")
     assert re.fullmatch(r"1,980 yen: granted before, \+19 points  \(0042-R2-\S+-n41\)\n", said.stdout), said
     refused = running.command("sale", "--total", "1980", "--tax", "8:500,10:1481")

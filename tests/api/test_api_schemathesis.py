@@ -19,7 +19,7 @@ LABELS = [
     for method in item
     if (label := f"{method.upper()} {path}") not in ENDLESS
 ]
-EXAMPLES = 12
+EXAMPLES = 8
 
 
 @pytest.fixture(scope="module")
