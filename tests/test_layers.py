@@ -10,7 +10,8 @@ ROOT = Path(__file__).parent.parent
 PURE_NAMES = tuple(
     f"posagent.{name}"
     for name in (
-        "loyalty", "counter", "counter_parts", "counter_redeem", "counter_charge", "counter_amend", "checkout", "redeeming", "redemption_events",
+        "loyalty", "counter", "counter_parts", "counter_sale", "counter_redeem", "counter_charge",
+        "counter_amend", "checkout", "redeeming", "redemption_events",
         "doors", "events", "handout", "open_checkout", "page_events", "day_report", "member_code", "check_digits", "token_codes",
         "slips", "slip_texts", "pairing_slip", "screen.upos", "strict", "messages", "scan_router",
     )
