@@ -1,4 +1,4 @@
-"""Owns undoing a blur that spoils a whole picture, so that a matrix code in it can be read: Wiener's filter for a guessed Gaussian.
+"""Owns undoing what spoils a whole picture: uneven light, and blur, by Wiener's filter for a guessed Gaussian. For when plain looks failed.
 
     picture -> at most LONGEST pixels -> spectrum * H / (H^2 + noise) -> stretched to full contrast      H: the guess's transfer function
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LONGEST = 1000
 _MARGIN = 24
+_LIGHT_PARTS = 8  # light changes slower than over an eighth of a picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +46,14 @@ def deblurred(luma: Luma, guess: Guess) -> Luma:
     sharp = np.fft.irfft2(spectrum, padded.shape)[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN] + middle
     low, high = (float(value) for value in np.percentile(sharp, (1, 99)))
     return np.clip((sharp - low) * (255.0 / max(high - low, 1.0)), 0, 255).astype(np.uint8)
+
+
+def evened(luma: Luma) -> Luma:
+    """The picture as if lit alike everywhere: each pixel against the light around it, so that bars in a shadow are as strong as others."""
+    import cv2
+    import numpy as np
+
+    grey = luma.astype(np.float32)
+    side = max(luma.shape) // _LIGHT_PARTS | 1
+    light = cv2.boxFilter(grey, -1, (side, side))
+    return np.clip(grey * (128.0 / np.maximum(light, 4.0)), 0, 255).astype(np.uint8)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from drivers.camera.bands import QUICK, band_profiles, read_bands, straighten
-from drivers.camera.deblur import GUESSES, deblurred
+from drivers.camera.deblur import GUESSES, deblurred, evened
 from drivers.camera.matched import match_ean13
 from drivers.camera.strips import ENERGY, Strip, corners, find_strips, level, strip_at
 from drivers.camera.symbols import LINEAR, MATRIX, RETAIL, STACKED, Symbol, formats_of, merged, read_all, read_one
@@ -57,6 +57,8 @@ def read_deep(luma: Luma, formats: Sequence[str] = RETAIL) -> list[Symbol]:
         found += _matrix(luma, matrix)
     if linear:
         found += _oblique(luma, linear, thorough=not found)
+    if not found and linear:
+        found += _oblique(evened(luma), linear, _SEARCHES[:2])
     if not found:
         found += _blurred_matrix(luma, [name for name in formats if name in _CORRECTED])
     if not found and "EAN13" in formats:
@@ -64,11 +66,11 @@ def read_deep(luma: Luma, formats: Sequence[str] = RETAIL) -> list[Symbol]:
     return merged([_without_parts(found)])
 
 
-def _oblique(luma: Luma, formats: Any, *, thorough: bool) -> list[Symbol]:
+def _oblique(luma: Luma, formats: Any, searches: Sequence[_Search] = _SEARCHES, *, thorough: bool = True) -> list[Symbol]:
     """Linear codes in strips. ``thorough``: nothing was read yet, so that blurred strips are worth seconds."""
     found: list[Symbol] = []
     tried: list[Strip] = []
-    for number, search in enumerate(_SEARCHES):
+    for number, search in enumerate(searches):
         if number and search.longest > 2 * max(luma.shape):
             continue
         strips = find_strips(

@@ -1,4 +1,4 @@
-"""Matrix codes in pictures that are out of focus: read where plain looks read nothing, and nothing is made up."""
+"""Pictures that are out of focus or half in shadow: read where plain looks read nothing, and nothing is made up."""
 
 from __future__ import annotations
 
@@ -34,6 +34,13 @@ def test_corners_are_those_of_the_whole_picture(draw: Draw) -> None:
     large = cv2.resize(draw("QRCode", TEXT, 0.0, 4), None, fx=6, fy=6, interpolation=cv2.INTER_CUBIC)
     assert max(large.shape) > LONGEST
     assert max(deblurred(large, Guess(2.0, 0.01)).shape) <= LONGEST
+
+
+@pytest.mark.parametrize(("name", "text"), [("EAN13", "2012345678903"), ("Codabar", "A1234567A"), ("ITF", "12345670")])
+def test_a_linear_code_half_in_shadow_is_read(name: str, text: str, draw: Draw) -> None:
+    page = cv2.copyMakeBorder(draw(name, text, 25.0, 3), 60, 60, 60, 60, cv2.BORDER_CONSTANT, value=255)
+    shaded = (page * np.linspace(0.1, 1.0, page.shape[1])[None, :]).astype(np.uint8)
+    assert [code.text for code in read_deep(shaded)] == [text]
 
 
 @pytest.mark.parametrize("seed", range(3))
