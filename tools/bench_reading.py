@@ -64,9 +64,9 @@ def _cases() -> list[tuple[str, str]]:
 def _qr_text() -> list[dict[str, Any]]:
     import cv2
     import numpy as np
-    import qrcode
+    import qrcode  # type: ignore[import-untyped]
     import zxingcpp
-    from qrcode.util import MODE_8BIT_BYTE, QRData
+    from qrcode.util import MODE_8BIT_BYTE, QRData  # type: ignore[import-untyped]
 
     from drivers.camera.symbols import MATRIX, formats_of, read_one
 
