@@ -134,9 +134,12 @@ def _not_a_sale(lines: tuple[Line, ...], titles: list[Line], found: Total | NoTo
         own = next((word for word in profile.ignore if squeeze(word) in line.squeezed), None)
         if own:
             return "unknown", f"the profile ignores receipts with {own!r}"
+    charged = next((line for line in lines for amount in line.amounts if w.CHARGED.search(amount.label)), None)
+    if charged:
+        return "unknown", f"value was loaded, nothing was sold: {_shown(charged)}"
     for kind, pattern, why in _IN_ORDER:
         for line in titles:
-            if not pattern.search(line.squeezed):
+            if not _says(line, pattern):
                 continue
             if pattern is not w.PREBILL_SENTENCE and w.POLICY.search(line.squeezed):
                 continue
@@ -144,6 +147,9 @@ def _not_a_sale(lines: tuple[Line, ...], titles: list[Line], found: Total | NoTo
         if kind == "report" and (why_report := _report_by_numbers(lines, titles)):
             return kind, why_report
     if not (isinstance(found, Total) and found.confidence == "high"):
+        order = next((line for line in titles if w.MAYBE_ORDER.search(line.squeezed)), None)
+        if order:
+            return "order", f"an order: {_shown(order)}"
         aside = next((line for line in titles if w.WEAK_NOT_A_SALE.search(line.squeezed)), None)
         if aside:
             return "unknown", f"not a sale: {_shown(aside)}"
@@ -151,6 +157,15 @@ def _not_a_sale(lines: tuple[Line, ...], titles: list[Line], found: Total | NoTo
     if marked:
         return "reprint", f"a reprint: {_shown(marked)}"
     return _copy(lines, titles, found)
+
+
+_NUMBERED = re.compile(r"(?:no|番号)?[0-9/年月日時分秒]+$")
+
+
+def _says(line: Line, pattern: re.Pattern[str]) -> bool:
+    """A title; a refund's or a report's also with a number or a time behind it: 返品伝票 No.3"""
+    numbered = pattern in {w.REFUND, w.REPORT} and pattern.search(_NUMBERED.sub("", line.squeezed))
+    return bool(pattern.search(line.squeezed) or numbered)
 
 
 _MARKED = re.compile(r"[*【\[<(#] ?(?:再発行|再印字|控え?|コピー|DUPLICATE|REPRINT|COPY) ?[*】\]>)#]", re.IGNORECASE)
@@ -194,9 +209,11 @@ def _is_only_amount(line: Line) -> bool:
 
 def _refund(titles: list[Line], lines: tuple[Line, ...]) -> str:
     for line in titles:
-        if w.REFUND.search(line.squeezed) and not w.POLICY.search(line.squeezed):
+        if _says(line, w.REFUND) and not w.POLICY.search(line.squeezed):
             return f"a refund: {_shown(line)}"
     for line in lines:
+        if line.amounts and w.GIVEN_BACK.search(line.squeezed) and any(w.TOTAL.fullmatch(amount.label) for amount in line.amounts):
+            return f"a refund: {_shown(line)}"
         for amount in line.amounts:
             if w.REFUND_STRONG.search(amount.label) and amount.value and (amount.sure or w.REFUND_AMOUNT.fullmatch(amount.label)):
                 return f"a refund: {_shown(line)}"

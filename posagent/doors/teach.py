@@ -102,7 +102,8 @@ def _anchors(pages: Sequence[Sequence[Line]], lessons: Sequence[Lesson]) -> list
 
 
 def _file(name: str, lessons: Sequence[Lesson], pages: Sequence[Sequence[Line]], anchor: str | None, before: Sequence[Receipt]) -> str:
-    lines = [f"# Learned from {len(lessons)} receipts; totals {', '.join(f'{lesson.total:,}' for lesson in lessons)}.", f"name = {_quoted(name)}"]
+    totals = ", ".join(f"{lesson.total:,}" for lesson in lessons)
+    lines = [f"# Learned from {len(lessons)} receipts; totals {totals}.", f"name = {_quoted(name)}"]
     if anchor is not None:
         lines.append(f"total = [{_quoted(anchor)}]")
         wrong = {
