@@ -106,9 +106,10 @@ class CouponShown:
 
 @dataclass(frozen=True, slots=True)
 class NewRules:
-    """Another program is in force: compute with these from now on."""
+    """Another program or other settings are in force: compute with these from now on. ``codes``: how codes are read, None: as before."""
 
     rules: Rules
+    codes: tuple[tuple[Rule, ...], TimedCodes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,8 @@ class Agent:
         self.authoriser = Authoriser(head_office, journal.reader(), lambda: self.rules, self.post, self.stopping)
         self.look = threading.Event()
         """Set when the program file should be looked at now."""
+        self.asked_to_reload = threading.Event()
+        """Set when the settings should be looked at as well."""
         self.threads: list[threading.Thread] = [*self.authoriser.threads]
         """The loops. Those that sleep in a device's read are not waited for at the end: the kernel closes what they hold."""
         self.awaited: list[threading.Thread] = []
@@ -289,17 +292,24 @@ class Agent:
                 self._feed(_redeeming(item, self._now()))
             case Report():
                 self._report(item)
-            case NewRules(rules):
-                self.rules = rules
-                self.wake_listeners()
+            case NewRules():
+                self._take_rules(item)
             case Say(code, fields):
                 self._notice(code, fields)
             case Look():
+                self.asked_to_reload.set()
                 self.look.set()
             case Stop():
                 self.stopping.set()
             case _:
                 assert_never(item)
+
+    def _take_rules(self, new: NewRules) -> None:
+        self.rules = new.rules
+        if new.codes is not None:
+            self.codes, timed = new.codes
+            self._reading = CodeReading(self.codes, self._members, timed, self._recording.record, self._coupon_read)
+        self.wake_listeners()
 
     def _report(self, asked: Report) -> None:
         try:

@@ -82,18 +82,22 @@ def open_journal(settings: Settings) -> Journal:
         return Journal.open(settings.journal, source=source, snapshots=settings.snapshots)
 
 
-def start_agent(settings: Settings, registry: Registry) -> Agent:
-    """Opens what must be there (journal, page address), starts every loop, and returns the agent, ready for `Agent.run`."""
+def start_agent(settings: Settings, registry: Registry, again: Callable[[Settings], Settings] = lambda settings: settings) -> Agent:
+    """Opens what must be there (journal, page address), starts every loop, and returns the agent, ready for `Agent.run`.
+
+    ``again`` is asked at a reload: from the settings that were in force to those that are from now on."""
     agent_version = version("posagent")
     journal = open_journal(settings)
     try:
-        return _started(settings, registry, journal, agent_version)
+        return _started(settings, registry, journal, agent_version, again)
     except BaseException:
         journal.close()
         raise
 
 
-def _started(settings: Settings, registry: Registry, journal: Journal, agent_version: str) -> Agent:
+def _started(
+    settings: Settings, registry: Registry, journal: Journal, agent_version: str, again: Callable[[Settings], Settings]
+) -> Agent:
     own = read_credentials(settings.cloud.credentials) if settings.cloud and settings.cloud.credentials else None
     handed = HandedDown(settings.journal, own.file_keys, lambda _name: agent.look.set()) if own else None
     if handed is not None:
@@ -106,6 +110,10 @@ def _started(settings: Settings, registry: Registry, journal: Journal, agent_ver
     printers = settings.of("printer")
     link: list[SyncLane] = []
     recorder = Recorder(_place(settings), lambda: agent.rules.register.program, lambda: agent.is_offline(), trace_of(agent_version))
+
+    def timed(now: Settings) -> TimedCodes:
+        return _timed_codes(now, lambda: link[0].state().clock_offset_ms if link else None)
+
     agent = Agent(
         journal,
         rules_of(settings, in_force),
@@ -117,7 +125,7 @@ def _started(settings: Settings, registry: Registry, journal: Journal, agent_ver
         offline=lambda: bool(link) and link[0].link != "online",
         unsent=_unsent(journal, settings),
         cancel_slips=lambda serials: cancel_slips(lane, recorder, serials),
-        timed=_timed_codes(settings, lambda: link[0].state().clock_offset_ms if link else None),
+        timed=timed(settings),
         trace=trace_of(agent_version),
         head_office=head_office(settings.cloud) if settings.cloud else None,
     )
@@ -132,7 +140,7 @@ def _started(settings: Settings, registry: Registry, journal: Journal, agent_ver
         agent.awaited.append(threading.Thread(target=cloud.run, name="cloud", daemon=True))
         agent.closers.append(cloud.wake)
     _add_devices(agent, settings, registry, lane, recorder, displays)
-    agent.threads.append(threading.Thread(target=_watch_program, args=(agent, settings, in_force), name="program", daemon=True))
+    agent.threads.append(threading.Thread(target=_watch_program, args=(agent, settings, in_force, again, timed), name="program", daemon=True))
     if settings.screen.listen or settings.screen.socket:
         here = settings.register
         technician = Technician(
@@ -276,17 +284,25 @@ def _record_program(agent: Agent, settings: Settings, in_force: InForce) -> None
         keep(program_file(settings.journal, settings.program), settings.journal / KEPT, in_force.digest)
 
 
-def _watch_program(agent: Agent, settings: Settings, known: InForce) -> None:
-    """Looks, now and then and when asked, whether the program file was replaced or its dates ran out."""
+def _watch_program(
+    agent: Agent, settings: Settings, known: InForce, again: Callable[[Settings], Settings], timed: Callable[[Settings], TimedCodes]
+) -> None:
+    """Looks, now and then and when asked, whether the program file was replaced or its dates ran out; at a reload also into the settings."""
     while not agent.stopping.is_set():
         agent.look.wait(PROGRAM_LOOK_S)
         agent.look.clear()
+        before = settings
+        if reload := agent.asked_to_reload.is_set():
+            service.notify(RELOADING="1")
+            agent.asked_to_reload.clear()
+            settings = again(before)
         found = _in_force(settings)
-        if agent.stopping.is_set() or (found.digest, found.trouble) == (known.digest, known.trouble):
-            continue
-        known = found
-        _record_program(agent, settings, found)
-        agent.post(NewRules(rules_of(settings, found)))
+        if not agent.stopping.is_set() and ((found.digest, found.trouble) != (known.digest, known.trouble) or settings != before):
+            known = found
+            _record_program(agent, settings, found)
+            agent.post(NewRules(rules_of(settings, found), (settings.codes, timed(settings)) if settings != before else None))
+        if reload:
+            service.notify(READY="1")
 
 
 def _add_devices(

@@ -11,6 +11,7 @@ The package's scripts (systemd/debian) call it as `python -m posagent.upgrade`:
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -29,7 +30,9 @@ KEPT = Path("/var/cache/posagent")
 DPKG = Path("/var/lib/dpkg/info")
 SPARE = 20 << 20
 """Bytes that stay free beside a copy: the register goes on selling meanwhile."""
-SCRIPTS = ("preinst", "postinst", "prerm", "postrm", "md5sums", "conffiles")
+SCRIPTS = ("preinst", "postinst", "prerm", "postrm", "md5sums")
+FIELDS = frozenset({"Package", "Version", "Architecture", "Maintainer", "Installed-Size", "Depends", "Section", "Priority", "Description"})
+"""Of dpkg's record; the rest (Status, Config-Version) is of the installation, not of the package."""
 
 
 def journal_directory(settings: Path) -> Path:
@@ -88,20 +91,21 @@ def repack(version: str, kept: Path = KEPT, info: Path = DPKG, package: str = "p
         files = [Path(line) for line in _dpkg_query("--listfiles", package).splitlines() if line.startswith("/") and line != "/."]
         with TemporaryDirectory(prefix=".stage-", dir=kept) as scratch:
             tree = Path(scratch)
+            (tree / "DEBIAN").mkdir(mode=0o755)
+            (tree / "DEBIAN").chmod(0o755)
             tree.chmod(0o755)
-            (tree / "DEBIAN").mkdir()
-            lines = [line for line in control.splitlines() if line.split(":")[0] != "Status"]
-            (tree / "DEBIAN/control").write_text("\n".join(lines) + "\n", "utf-8")
+            fields = {name: field for field in re.split(r"\n(?=\S)", control.strip()) if (name := field.partition(":")[0]) in FIELDS}
+            (tree / "DEBIAN/control").write_text("\n".join(fields.values()) + "\n", "utf-8")
             for name in SCRIPTS:
                 if (given := info / f"{package}.{name}").exists():
                     shutil.copy(given, tree / "DEBIAN" / name)
             for path in files:
                 _stage(path, tree / path.relative_to("/"))
-            architecture = next(line.split()[1] for line in lines if line.startswith("Architecture:"))
-            target = kept / f"{package}_{version}_{architecture}.deb"
+            target = kept / f"{package}_{version}_{fields['Architecture'].split()[1]}.deb"
             fresh = target.with_suffix(".new")
             try:
                 _run("dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", str(tree), str(fresh))
+                fresh.chmod(0o644)
                 fresh.replace(target)
             finally:
                 fresh.unlink(missing_ok=True)
@@ -192,6 +196,7 @@ def main(words: list[str]) -> int:
     subs.add_parser("check")
     subs.add_parser("unsent").add_argument("--note", action="store_true")
     args = parser.parse_args(words)
+    os.umask(0o022 if args.what == "repack" else 0o077)
     try:
         match args.what:
             case "copy":

@@ -1,6 +1,6 @@
 """Owns `make deb`: from a checkout to dist/posagent_VERSION_ARCH.deb and dist/posagent-camera_VERSION_ARCH.deb, the same bytes every time.
 
-    python -m tools.package [--dist DIR] [--python /usr/bin/python3.11]
+    python -m tools.package [--dist DIR] [--fast] [--core]
 
 The private environment is a virtual environment of the distribution's own Python below /usr/lib/posagent. Libraries come as wheels, checked
 against the hashes of requirements.txt; nothing is fetched when the package is installed. Only dpkg-deb is needed beside Python.
@@ -16,6 +16,7 @@ import sys
 import sysconfig
 import tempfile
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 from tools.package_control import CAMERA, CORE, Package, write_control
@@ -29,25 +30,27 @@ def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="tools.package", description="builds the Debian packages of this checkout")
     parser.add_argument("--dist", type=Path, default=ROOT / "dist", help="where the packages go")
     parser.add_argument("--wheels", type=Path, default=ROOT / "build" / "wheels", help="where downloaded wheels are kept")
+    parser.add_argument("--fast", action="store_true", help="for a trial: larger files in a third of the time")
+    parser.add_argument("--core", action="store_true", help="leave the camera's package out")
     args = parser.parse_args(words)
     if shutil.which("dpkg-deb") is None:
         print("dpkg-deb is missing: this machine cannot build Debian packages; tools/install.sh installs without one", file=sys.stderr)
         return 69
-    for path in build(args.dist, args.wheels):
+    for path in build(args.dist, args.wheels, packages=(CORE,) if args.core else (CORE, CAMERA), fast=args.fast):
         print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
     return 0
 
 
-def build(dist: Path, wheels: Path) -> list[Path]:
-    """Both packages. Raises CalledProcessError with the tool's own words on standard error."""
+def build(dist: Path, wheels: Path, *, packages: Sequence[Package] = (CORE, CAMERA), fast: bool = False) -> list[Path]:
+    """The packages' files. Raises CalledProcessError with the tool's own words on standard error."""
     dist.mkdir(parents=True, exist_ok=True)
     version, epoch = product_version(), source_date_epoch()
     os.environ["SOURCE_DATE_EPOCH"] = str(epoch)
     with tempfile.TemporaryDirectory(prefix="posagent-deb-") as scratch:
-        trees = {CORE: Path(scratch, "core"), CAMERA: Path(scratch, "camera")}
-        environment = Environment(trees[CORE], trees[CAMERA])
-        build_environment(environment, ROOT, wheels, epoch)
-        return [_packed(package, tree, version, epoch, dist) for package, tree in trees.items()]
+        core, camera = Path(scratch, "core"), Path(scratch, "camera")
+        trees = {CORE: core, CAMERA: camera}
+        build_environment(Environment(core, camera if CAMERA in packages else None), ROOT, wheels, epoch)
+        return [_packed(package, trees[package], version, epoch, dist, fast=fast) for package in packages]
 
 
 def product_version() -> str:
@@ -63,7 +66,7 @@ def source_date_epoch() -> int:
     return int(commit.stdout) if commit.returncode == 0 and commit.stdout.strip() else int((ROOT / "pyproject.toml").stat().st_mtime)
 
 
-def _packed(package: Package, tree: Path, version: str, epoch: int, dist: Path) -> Path:
+def _packed(package: Package, tree: Path, version: str, epoch: int, dist: Path, *, fast: bool) -> Path:
     architecture = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True).stdout.strip()
     write_control(package, tree, version, architecture, sysconfig.get_python_version(), ROOT)
     for path in (tree, *tree.rglob("*")):
@@ -72,7 +75,8 @@ def _packed(package: Package, tree: Path, version: str, epoch: int, dist: Path) 
         os.utime(path, (epoch, epoch), follow_symlinks=False)
     target = dist / f"{package.name}_{version}_{architecture}.deb"
     # One thread: xz cuts its blocks by the number of threads, and other blocks are other bytes.
-    command = ["dpkg-deb", "--root-owner-group", "-Zxz", "-z6", "--build", str(tree), str(target)]
+    packing = ["-Zgzip", "-z1"] if fast else ["-Zxz", "-z6"]
+    command = ["dpkg-deb", "--root-owner-group", *packing, "--build", str(tree), str(target)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=os.environ | {"DPKG_DEB_THREADS_MAX": "1"})
     return target
 

@@ -47,17 +47,19 @@ sys.exit(main())
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Where the two packages' files are collected, each as it will lie below /."""
+    """Where the two packages' files are collected, each as it will lie below /; ``camera`` is None where nobody wants it."""
 
     core: Path
-    camera: Path
+    camera: Path | None
 
 
 def build_environment(into: Environment, root: Path, wheels: Path, epoch: int) -> None:
     """Fills both trees. ``wheels`` is where downloads are kept. Raises CalledProcessError."""
     core = pinned(root / "requirements.txt", lambda name: name not in LEFT_OUT and name not in CAMERA_LIBRARIES)
-    camera = pinned(root / "requirements.txt", lambda name: name in CAMERA_LIBRARIES)
-    for tree, lines in ((into.core, core), (into.camera, camera)):
+    parts = [(into.core, core)]
+    if into.camera is not None:
+        parts.append((into.camera, pinned(root / "requirements.txt", lambda name: name in CAMERA_LIBRARIES)))
+    for tree, lines in parts:
         site = tree / SITE
         site.mkdir(parents=True)
         _install(lines, wheels, site)
@@ -65,7 +67,7 @@ def build_environment(into: Environment, root: Path, wheels: Path, epoch: int) -
     _install_ours(root, into.core / SITE)
     (into.core / SITE / "posagent-local.pth").write_text(f"{LOCAL_DRIVERS}\n", "ascii")
     _venv(into.core / HOME)
-    for tree in (into.core, into.camera):
+    for tree, _ in parts:
         _compile(tree, epoch)
 
 

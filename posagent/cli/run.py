@@ -21,13 +21,21 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Runs until SIGTERM or Ctrl-C."""
     from posagent import journald, service
-    from posagent.settings import load_settings
+    from posagent.reload import reload_settings, tell
+    from posagent.settings import Settings, load_settings
     from posagent.start import start_agent
 
     journald.set_up(logging.DEBUG if args.verbose else logging.INFO)
-    settings, registry = load_settings(Path(args.settings), safe_mode=args.safe_mode)
+    path = Path(args.settings)
+    settings, registry = load_settings(path, safe_mode=args.safe_mode)
+
+    def again(before: Settings) -> Settings:
+        done = reload_settings(path, before, safe_mode=args.safe_mode)
+        tell(done, path)
+        return done.settings
+
     with service.starting():
-        agent = start_agent(settings, registry)
+        agent = start_agent(settings, registry, again)
     service.notify(READY="1", STATUS=agent.supervision.line())
     logging.getLogger(__name__).info("ready")
     return agent.run()

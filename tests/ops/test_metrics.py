@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import os
 import re
-import signal
-import socket
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -75,90 +69,6 @@ def test_a_program_needs_a_technicians_token() -> None:
     assert scopes_of("/metrics") == {"tech"}
 
 
-# ---------------------------------------------------------------- a whole agent, under a made-up systemd
-
-SETTINGS = """\
-[register]
-company = "acme"
-brand = "cafe"
-store = "0042"
-register = "R2"
-store_name = "cafe"
-[journal]
-directory = "journal"
-[program]
-file = "program.toml"
-[screen]
-listen = ""
-socket = "api.sock"
-[[scanner]]
-name = "front"
-driver = "tcp-scanner"
-host = "127.0.0.1"
-tcp_port = {port}
-role = "client"
-[[code]]
-name = "jan"
-kind = "member"
-symbologies = ["ean13"]
-length = 13
-prefixes = ["20-29"]
-[[code]]
-name = "nw7"
-kind = "member"
-symbologies = ["nw7"]
-length = 10
-start_stop = "strip"
-[[code]]
-name = "qr"
-kind = "member"
-symbologies = ["qr"]
-length = 10
-template = "https://m.example/c/{id}"
-"""
-PROGRAM = """\
-schema = 1
-[program]
-id = "shop"
-version = 1
-[accounts.points]
-label = "P"
-[[earn]]
-id = "base"
-account = "points"
-every = 100
-give = 1
-"""
-
-
-@pytest.fixture
-def notified(tmp_path: Path):
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as made:
-        made.bind(str(tmp_path / "notify"))
-        made.settimeout(30)
-        yield made
-
-
-class Unix(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=20)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(20)
-        self.sock.connect(str(self._path))
-
-
-def get(path: Path, target: str) -> tuple[int, str]:
-    line = Unix(path)
-    line.request("GET", target)
-    answer = line.getresponse()
-    text = answer.read().decode()
-    line.close()
-    return answer.status, text
-
-
 def random_codes(seed: int, count: int) -> list[tuple[str, str]]:
     """(text, AIM identifier) of members' codes of three kinds, some with a wrong check digit; the number is what may never be seen again."""
     from random import Random
@@ -180,54 +90,30 @@ def random_codes(seed: int, count: int) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("count", [60, pytest.param(10_000, marks=pytest.mark.slow)])
-def test_no_member_number_leaves_by_log_figure_status_argument_or_journal(tmp_path: Path, notified: socket.socket, count: int) -> None:
-    from virtual_counter.scanner import TcpScanner
-
-    scanner = TcpScanner()
-    (tmp_path / "posagent.toml").write_text(SETTINGS.replace("{port}", str(scanner.port)), "utf-8")
-    (tmp_path / "program.toml").write_text(PROGRAM, "utf-8")
-    words = [sys.executable, "-m", "posagent", "run", "-v", "--settings", str(tmp_path / "posagent.toml")]
-    environment = os.environ | {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "3000000"}
-    environment.pop("WATCHDOG_PID", None)
+def test_no_member_number_leaves_by_log_figure_status_argument_or_journal(till, count: int) -> None:
     codes = random_codes(20261122, count)
-    with (tmp_path / "log").open("wb") as log:
-        agent = subprocess.Popen(words, stderr=log, stdin=subprocess.DEVNULL, env=environment)
-        try:
-            told = [notified.recv(4096).decode()]
-            assert told[0].startswith("READY=1\nSTATUS=ok ")
-            deadline = time.monotonic() + 30 + count / 20
-            while not scanner.connected:
-                assert time.monotonic() < deadline
-            for text, aim in codes:
-                scanner.scan(text, aim)
-            page: dict[str, float] = {}
-            while sum(value for name, value in page.items() if name.startswith("posagent_scans_total")) < count:
-                assert time.monotonic() < deadline, page
-                status, text = get(tmp_path / "api.sock", "/metrics")
-                assert status == 200
-                page = well_formed(text)
-            state = get(tmp_path / "api.sock", "/readyz")[1]
-            arguments = Path(f"/proc/{agent.pid}/cmdline").read_bytes().decode()
-            agent.send_signal(signal.SIGTERM)
-            assert agent.wait(20) == 0
-        finally:
-            agent.kill()
-            agent.wait()
-            scanner.close()
-    notified.setblocking(False)
-    while True:
-        try:
-            told.append(notified.recv(4096).decode())
-        except BlockingIOError:
-            break
+    till.start("-v")
+    for text, aim in codes:
+        till.scanner.scan(text, aim)
+    page: dict[str, float] = {}
+    deadline = time.monotonic() + 30 + count / 5
+    while sum(value for name, value in page.items() if name.startswith("posagent_scans_total")) < count:
+        assert time.monotonic() < deadline, page
+        status, text = till.get("/metrics")
+        assert status == 200
+        page = well_formed(text)
+    state = till.get("/readyz")[1]
+    arguments = Path(f"/proc/{till.agent.pid}/cmdline").read_bytes().decode()
+    assert till.stop() == 0
+    told = till.heard()
     assert "STOPPING=1" in told
     assert any(line.startswith("WATCHDOG=1") for line in told)
     assert page['posagent_device_up{device="front",kind="scanner"}'] == 1
     assert page["posagent_scan_handle_seconds_count"] == count
     assert page["posagent_journal_seq"] >= count / 2
     assert json.loads(state)["ready"]
-    journal = b"".join(path.read_bytes() for path in (tmp_path / "journal").rglob("*") if path.is_file())
-    said = "\n".join([(tmp_path / "log").read_text("utf-8"), text, *told, arguments, state])
+    journal = b"".join(path.read_bytes() for path in (till.directory / "journal").rglob("*") if path.is_file())
+    said = "\n".join([till.log(), text, *told, arguments, state])
     numbers = [re.sub(r"\D", "", code.rpartition("/")[2]) for code, _ in codes]
     assert [number for number in numbers if number in said] == []
     assert [number for number in numbers if number.encode() in journal] == []
