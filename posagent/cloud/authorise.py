@@ -131,6 +131,18 @@ def release(work: Work, here: Place, hold_id: str) -> tuple[Held, bool] | None:
     return held, held.stored != "committed"
 
 
+def free(work: Work, tenant: str, hold_id: str, by: str, now_ms: int) -> bool:
+    """Head office gives back what a register keeps that will never tell (a broken till); False where nothing is kept under this id."""
+    return (
+        work.run(
+            "UPDATE authorisation SET state = 'released', freed = ? WHERE tenant = ? AND hold_id = ? AND settled_ms IS NULL"
+            " AND state IN ('held', 'committed')",
+            f"{by} at {instant(now_ms)}", tenant, hold_id,
+        )
+        == 1
+    )  # fmt: skip
+
+
 def find(work: Work, tenant: str, hold_id: str, *, lock: bool = False) -> Held | None:
     """As it is stored."""
     rows = work.rows(

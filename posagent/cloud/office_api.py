@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from hmac import compare_digest
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, get_args
@@ -19,7 +20,8 @@ from starlette.responses import Response
 from offline_queue.answers import Problem
 from offline_queue.errors import WireError
 from offline_queue.wire import FORBIDDEN, FRAMING, PROBLEMS
-from posagent.cloud import enrol, office, publish, reception, timed
+from posagent.cloud import authorise, enrol, office, publish, reception, timed
+from posagent.cloud.account import Account, account
 from posagent.cloud.engine import Work
 from posagent.cloud.expire import expire_page
 from posagent.cloud.ingest import Refusal
@@ -152,11 +154,34 @@ def put_store(receiver: Receiver, request: Request, company: str, path: Mapping[
 
 
 def show_member(receiver: Receiver, _request: Request, company: str, path: Mapping[str, str]) -> Response:
-    """GET /v1/members/{token}: balances and the newest events."""
-    balances, rows = receiver.engine.read(lambda work: office.ledger(work, company, path["token"]))
-    if not balances and not rows:
+    """GET /v1/members/{token}: balances, what may be used of them, what is held, coupons, and the newest events."""
+    balances, rows, known = read_member(receiver, company, path["token"])
+    if not balances and not rows and not known.coupons:
         raise Refusal(Problem(NOT_FOUND, "nothing was ever recorded for this member", status=404))
-    return as_json({"member": path["token"], "balances": balances, "ledger": office.rows_of(rows)})
+    return as_json({"member": path["token"], "balances": balances, "ledger": office.rows_of(rows)} | asdict(known))
+
+
+def read_member(receiver: Receiver, company: str, token: str) -> tuple[dict[str, int], list[office.LedgerRow], Account]:
+    """Balances, newest events, and everything beside them; of one moment."""
+    now_ms = receiver.now_ms()
+    return receiver.engine.read(lambda work: (*office.ledger(work, company, token), account(work, company, token, now_ms)))
+
+
+def free_hold(receiver: Receiver, request: Request, company: str, path: Mapping[str, str]) -> Response:
+    """POST /v1/holds/{id}/release {"by": "…"}."""
+    trouble = give_back(receiver, company, path["id"], json_body(request).get("by"))
+    if trouble:
+        raise Refusal(Problem(PROBLEMS + "not-decided", trouble, status=409))
+    return as_json({"id": path["id"], "state": "released"})
+
+
+def give_back(receiver: Receiver, company: str, hold_id: str, by: object) -> str:
+    """See `posagent.cloud.authorise.free`; "" when done, else why not."""
+    if not isinstance(by, str) or not 0 < len(by.strip()) <= 64 or not by.isprintable():
+        return "say who decides"
+    now_ms = receiver.now_ms()
+    done = receiver.engine.write(lambda work: authorise.free(work, company, hold_id[:64], by.strip(), now_ms))
+    return "" if done else "nothing is held under this id any more"
 
 
 def add_member(receiver: Receiver, request: Request, company: str, _path: Mapping[str, str]) -> Response:

@@ -113,8 +113,22 @@ SCHEMAS: dict[str, Any] = {
     ),
     "MemberToken": _object("member"),
     "Ledger": _object(
-        "member balances ledger",
+        "member balances available lots holds coupons ledger",
         balances=_AMOUNTS,
+        available=_AMOUNTS,
+        lots=_list(_object("account lot left expires expired", left=_INT, expires=_ANY_TEXT, expired={"type": "boolean"})),
+        holds=_list(
+            _object(
+                "id kind state amount code_hash sale_id store register created_ms expires_ms", amount=_INT, code_hash=_ANY_TEXT,
+                created_ms=_INT, expires_ms=_INT,
+            )
+        ),
+        coupons=_list(
+            _object(
+                "code_hash definition label state last_day reach store register used_sale", definition=_ANY_TEXT, label=_ANY_TEXT,
+                last_day=_ANY_TEXT, reach=_ANY_TEXT, store=_ANY_TEXT, register=_ANY_TEXT, used_sale=_ANY_TEXT,
+            )
+        ),
         ledger=_list(
             _object(
                 "case received_ms occurred store register type status entries problem decided", received_ms=_INT, occurred=_ANY_TEXT,
@@ -125,6 +139,8 @@ SCHEMAS: dict[str, Any] = {
     "Conflicts": _object("conflicts notes", conflicts=_list(_CASE), notes=_list(_CASE)),
     "Decision": _object("decision by", decision={"enum": ["apply", "dismiss", "note"]}),
     "TokenKeys": _object("keys", keys=_list({"type": "string", "pattern": "^[0-9a-f]{64}$"})),
+    "By": _object("by"),
+    "Freed": _object("id state"),
     "Decided": _object("case decision"),
     "Page": _object("", "after"),
     "Expired": _object("after booked", after=_ANY_TEXT, booked=_COUNT),

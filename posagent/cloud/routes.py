@@ -15,7 +15,7 @@ from starlette.responses import Response
 from offline_queue.answers import Problem
 from offline_queue.signed_file import SignedFile, headers_of
 from offline_queue.wire import FORBIDDEN, FRAMING
-from posagent.cloud import authorisation_api, enrol, metrics, office, office_api, pages, publish
+from posagent.cloud import authorisation_api, enrol, member_page, metrics, office, office_api, pages, publish
 from posagent.cloud.ingest import Refusal
 from posagent.cloud.office_api import Office
 from posagent.cloud.reading import Place
@@ -109,13 +109,22 @@ def _stores_page(receiver: Receiver, request: Request, _path: Mapping[str, str])
 
 
 def _member_page(receiver: Receiver, request: Request, _path: Mapping[str, str]) -> Response:
-    token = office_api.query(request).get("token", "").strip()[:200]
+    query = office_api.query(request)
+    token, trouble = query.get("token", "").strip()[:200], query.get("trouble", "")[:200]
 
     def make(company: str) -> str:
-        balances, rows = receiver.engine.read(lambda work: office.ledger(work, company, token)) if token.isprintable() and token else ({}, [])
-        return pages.members(company, token, balances, rows, request.now_ms)
+        if not token.isprintable() or not token:
+            return member_page.members(company, "", {}, [], None, request.now_ms)
+        return member_page.members(company, token, *office_api.read_member(receiver, company, token), request.now_ms, trouble)
 
     return _page(receiver, request, make)
+
+
+def _free_form(receiver: Receiver, request: Request, path: Mapping[str, str]) -> Response:
+    form, company = _form(request), _form_company(receiver, request)
+    trouble = office_api.give_back(receiver, company, path["id"], form.get("by"))
+    query = urlencode({"tenant": company, "token": form.get("token", "")[:200]} | ({"trouble": trouble} if trouble else {}))
+    return Response(None, 303, {"Location": f"/office/members?{query}"})
 
 
 def _cases_page(receiver: Receiver, request: Request, _path: Mapping[str, str]) -> Response:
@@ -129,13 +138,16 @@ def _cases_page(receiver: Receiver, request: Request, _path: Mapping[str, str]) 
 
 
 def _decide_form(receiver: Receiver, request: Request, path: Mapping[str, str]) -> Response:
-    form = _form(request)
-    company = office_api.office_company(receiver, request)
-    if not receiver.settings.office_tokens and form.get("tenant"):
-        company = form["tenant"]
+    form, company = _form(request), _form_company(receiver, request)
     trouble = office_api.close_case(receiver, company, path["case"], form.get("decision"), form.get("by"))
     query = urlencode({"tenant": company} | ({"trouble": trouble} if trouble else {}))
     return Response(None, 303, {"Location": f"/office/conflicts?{query}"})
+
+
+def _form_company(receiver: Receiver, request: Request) -> str:
+    """The company of a form: the token's, or where there are no tokens the one that the page was about."""
+    company = office_api.office_company(receiver, request)
+    return company if receiver.settings.office_tokens else _form(request).get("tenant") or company
 
 
 def _login_page(_receiver: Receiver, _request: Request, _path: Mapping[str, str]) -> Response:
@@ -215,6 +227,8 @@ ROUTES: tuple[RouteRow, ...] = (
              request="Member", answer="MemberToken", refusals=(400, 403)),
     RouteRow("GET", "/v1/members/{token}", "office", "A member's balances and newest events", _office(office_api.show_member), answer="Ledger",
              refusals=(403, 404)),
+    RouteRow("POST", "/v1/holds/{id}/release", "office", "Gives back what a register keeps that will never tell", _office(office_api.free_hold),
+             request="By", answer="Freed", refusals=(400, 403, 409)),
     RouteRow("GET", "/v1/conflicts", "office", "Events that were stored and not counted", _office(office_api.list_cases), answer="Conflicts",
              refusals=(403,)),
     RouteRow("POST", "/v1/conflicts/{case}/decide", "office", "Counts a case, or leaves it out", _office(office_api.decide), request="Decision",
@@ -233,6 +247,7 @@ ROUTES: tuple[RouteRow, ...] = (
     RouteRow("GET", "/office", "office", "Page: stores and registers", _stores_page, answer="text/html"),
     RouteRow("GET", "/office/members", "office", "Page: a member's ledger", _member_page, answer="text/html"),
     RouteRow("GET", "/office/conflicts", "office", "Page: cases to decide", _cases_page, answer="text/html"),
+    RouteRow("POST", "/office/holds/{id}/release", "office", "Form: frees what a sale holds", _free_form),
     RouteRow("POST", "/office/conflicts/{case}/decide", "office", "Form: decides a case", _decide_form),
     RouteRow("GET", "/office/login", "anyone", "Page: asks for the company's token", _login_page, answer="text/html"),
     RouteRow("POST", "/office/login", "anyone", "Form: signs in", _login_form),

@@ -183,6 +183,7 @@ AUTHORISATION = Table(  # what a register asked head office to keep for one sale
         "created_ms": "int",
         "expires_ms": "int",
         "settled_ms": "int?",  # its event was counted
+        "freed": "text?",  # who of head office gave it back, and when
     },
     ("tenant", "hold_id"),
     indexes={

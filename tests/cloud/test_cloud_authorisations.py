@@ -370,3 +370,54 @@ def test_the_same_request_that_comes_twice_at_the_same_moment_holds_once(cloud, 
     assert [held.stored for held in found] == ["held"] * 6
     purse = engine.read(lambda work: lots.purses(work, "acme", ("M1",), None, lots.as_day("2026-11-23"), cloud.receiver.now_ms()))["points"]
     assert purse.available == 40
+
+
+# ---------------------------------------------------------------- head office
+
+
+def test_head_office_sees_lots_holds_and_coupons_of_a_member_and_frees_what_a_broken_till_keeps(cloud, shop):
+    charge(shop, 1000, 100)
+    charge(shop, 500, 0, ("2026-11-22", "2026-11-22"))
+    shop.issue(CODE, bearer=False, member="M1", label="<b>100円</b>")
+    held = hold(cloud, ask("value", 300))
+    coupon = hold(cloud, ask("coupon", code_hash=CODE))
+    finish(cloud, "commit", held)
+    found = cloud.call("GET", "/v1/members/M1").json()
+    jsonschema.validate(found, {"$ref": "#/components/schemas/Ledger", "components": {"schemas": SCHEMAS}})
+    assert (found["balances"]["value"], found["available"]) == (1500, {"points": 100, "value": 800, "bonus": 0})
+    assert [(one["lot"], one["left"], one["expired"]) for one in found["lots"]] == [
+        ("bonus/2027-02-23", 100, False), ("points/", 100, False), ("value/2026-11-22", 500, True), ("value/2027-05-23", 1000, False),
+    ]  # fmt: skip
+    assert [(one["id"], one["state"]) for one in found["holds"]] == sorted([(held["id"], "committed"), (coupon["id"], "held")])
+    assert [(one["code_hash"], one["state"]) for one in found["coupons"]] == [(CODE, "issued")]
+    page = cloud.call("GET", "/office/members?token=M1").body.decode()
+    assert "確定・未着 committed" in page
+    assert "&lt;b&gt;100円" in page
+    assert "<b>100円" not in page
+    form = b"by=Sato&token=M1"
+    assert cloud.call("POST", f"/office/holds/{held['id']}/release", [], form).headers["location"] == "/office/members?tenant=acme&token=M1"
+    assert "trouble=" in cloud.call("POST", f"/office/holds/{held['id']}/release", [], form).headers["location"]
+    assert post(cloud, f"/v1/holds/{held['id']}/release", {"by": "Sato"}, 409)["title"].startswith("nothing is held")
+    assert post(cloud, f"/v1/holds/{coupon['id']}/release", {"by": ""}, 409)["title"] == "say who decides"
+    assert cloud.call("GET", "/v1/members/M1").json()["available"] == {"points": 100, "value": 1000, "bonus": 100}
+    assert cloud.call("POST", f"/office/holds/{held['id']}/release", [("Origin", "http://evil.example")], form).status == 403
+
+
+def test_what_came_late_is_shown_to_head_office_until_somebody_has_seen_it(cloud, shop):
+    shop.tell(events.POINTS_REDEEMED, [("points", -60)], hold_id=str(uuid.uuid4()))
+    found = cloud.call("GET", "/v1/conflicts").json()
+    (note,) = found["notes"]
+    assert (found["conflicts"], note["status"]) == ([], "applied")
+    assert "確認しました" in cloud.call("GET", "/office/conflicts").body.decode()
+    for wrong in ("apply", "dismiss"):
+        post(cloud, f"/v1/conflicts/{note['case']}/decide", {"decision": wrong, "by": "Sato"}, 409)
+    post(cloud, f"/v1/conflicts/{note['case']}/decide", {"decision": "note", "by": "Sato"})
+    assert cloud.call("GET", "/v1/conflicts").json()["notes"] == []
+    assert cloud.balances("M1") == {"points": 40}
+
+
+def test_a_register_may_send_every_type_of_the_vocabulary(sqlite_cloud, make_shop):
+    till = make_shop(sqlite_cloud)
+    statuses = {kind: till.tell(kind, code_hash=CODE, hold_id=str(uuid.uuid4()), sale_id="S") for kind in sorted(events.KNOWN)}
+    assert {kind: status for kind, status in statuses.items() if status != "applied"} == {}
+    assert till.tell("posagent.unheard.of.v1") == "rejected"
