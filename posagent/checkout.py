@@ -213,7 +213,7 @@ def sale_granted(
     words = {lang: explain(quote, rules.program, lang) for lang in LANGUAGES} if rules.program else {}
     balance = None
     if member.as_of is not None:
-        balance = {"value": member.balances.get("points", 0) + quote.total("points"), "as_of": member.as_of.isoformat()}
+        balance = {"value": member.balances.get("points", 0) - quote.points_used + quote.total("points"), "as_of": member.as_of.isoformat()}
     return drafted(
         now, rules, ev.SALE_GRANTED, tail,
         day=rules.day(basket.at), member=member.token, sale_id=sale.sale_id, source=card.source,

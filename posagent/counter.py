@@ -100,6 +100,7 @@ def step(state: State, input_: Input, rules: Rules) -> Step:
             new, effects = _answered(state, input_, rules)
         case _:
             assert_never(input_)
+    new = cr.without_spent(new)
     return new, (*expired, *unanswered, *effects, *_let_go(new, input_, effects, rules))
 
 
@@ -122,7 +123,7 @@ def _let_go(state: State, input_: Input, effects: tuple[Effect, ...], rules: Rul
     letting_go = any(isinstance(effect, Commit) and isinstance(effect.intent, LetGo) for effect in effects)
     if letting_go or (isinstance(input_, Answered) and isinstance(input_.intent, LetGo)):
         return ()
-    return cr.let_go(input_.now, cr.orphans(state), cr.LET_GO, rules)
+    return cr.let_go(input_.now, cr.outlived(state, input_.now), cr.LET_GO, rules)
 
 
 def _left_undone(state: State, now: Now, rules: Rules) -> tuple[Effect, ...]:

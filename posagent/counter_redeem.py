@@ -104,6 +104,8 @@ def redeem_asked(state: State, asked: RedeemAsked, rules: Rules) -> Step:
         return state, reply_to(asked.reply, "redeemed", _told(asked.now, state, basket, again, program, rules))
     if asked.id in state.asking:
         return refusing(state, asked.reply, "E656")
+    if asked.reply is None and asked.kind == "coupon" and asked.code_hash in _shown(state):  # the scanner read it twice
+        return state, ()
     if code := _cannot(state, asked):
         return refusing(state, asked.reply, code)
     if asked.kind != "coupon" and (limit := _most(asked, state, basket, program, rules)) != asked.amount:
@@ -115,12 +117,17 @@ def redeem_asked(state: State, asked: RedeemAsked, rules: Rules) -> Step:
     return replace(state, asking={**state.asking, asked.id: Asking(asked.now.ms, asked)}), (ask,)
 
 
+def _shown(state: State) -> set[str]:
+    """Coupons that are in the sale, or on their way into it."""
+    asked = {one.asked.code_hash for one in state.asking.values() if isinstance(one.asked, RedeemAsked)}
+    return {one.code_hash for one in state.redemptions} | asked
+
+
 def _cannot(state: State, asked: RedeemAsked) -> str:
     """Why it need not even be asked."""
     pending = [one.asked for one in state.asking.values() if isinstance(one.asked, RedeemAsked)]
     if asked.kind == "coupon":
-        same = [one.code_hash for one in state.redemptions] + [one.code_hash for one in pending]
-        return "E649" if asked.code_hash in same else ""
+        return "E649" if asked.code_hash in _shown(state) else ""
     if state.card is None:
         return "E657"
     if state.card.member.status == "earn_only":
@@ -254,9 +261,19 @@ def let_go(now: Now, ones: tuple[Redemption, ...], why: str, rules: Rules) -> tu
     return (Commit(tuple(hold_released(now, one, why, rules) for one in ones), LetGo(ones, why, None)),) if ones else ()
 
 
-def orphans(state: State) -> tuple[Redemption, ...]:
-    """What is kept for a sale that is not open any more."""
-    return tuple(one for one in state.redemptions if not one.used and (state.basket is None or state.basket.key != one.sale_key))
+def outlived(state: State, now: Now) -> tuple[Redemption, ...]:
+    """What is kept for a sale that is not open any more, or for longer than head office holds it."""
+    kept = (one for one in state.redemptions if not one.used)
+    return tuple(
+        one for one in kept
+        if state.basket is None or state.basket.key != one.sale_key or (one.authority == "cloud" and now.ms - one.kept_ms > KEPT_MS)
+    )  # fmt: skip
+
+
+def without_spent(state: State) -> State:
+    """What was used in a sale that is not open any more stands with that sale, not here."""
+    left = tuple(one for one in state.redemptions if not one.used or (state.basket is not None and state.basket.key == one.sale_key))
+    return state if len(left) == len(state.redemptions) else replace(state, redemptions=left)
 
 
 # ---------------------------------------------------------------- used

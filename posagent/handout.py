@@ -72,6 +72,7 @@ def slips_for_grant(
         top,
         member=masked,
         granted=quote.total("points"),
+        used=quote.points_used,
         balance=_balance(quote, member, at),
         sale_total=sum(line.amount for line in sale.lines),
         sale_id=receipt_no or "",
@@ -107,10 +108,10 @@ def slip_for_charge(
 
 
 def _balance(quote: Quote, member: Member, at: datetime) -> Balance:
-    """The snapshot's balance, this register's grants since, and this sale; nothing where no snapshot knows the member."""
+    """The snapshot's balance, what this register recorded since, and this sale; nothing where no snapshot knows the member."""
     if member.as_of is None:
         return Balance(None)
-    return Balance(member.balances.get("points", 0) + quote.total("points"), member.as_of.astimezone(at.tzinfo))
+    return Balance(member.balances.get("points", 0) - quote.points_used + quote.total("points"), member.as_of.astimezone(at.tzinfo))
 
 
 def _cards(program: Program, quote: Quote, member: Member) -> list[Card]:

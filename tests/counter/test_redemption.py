@@ -10,7 +10,7 @@ import pytest
 from counter_till import SHOP, Office, Till, coupon, rules
 
 from posagent import events as ev
-from posagent.counter_parts import Authorised, Cleared, Settle
+from posagent.counter_parts import Authorised, Cleared, RedeemAsked, Settle
 from posagent.counter_redeem import AUTHORISE_MS, KEPT_MS, TTL_S
 from posagent.loyalty.model import Line
 from posagent.open_checkout import open_checkout
@@ -345,6 +345,42 @@ def test_a_sale_that_is_not_paid_in_time_lets_go_with_words_and_head_office_hear
     assert types(till)[-1] == "hold.released"
     assert till.office.holds["h"][1] == "released"
     assert till.sale().fields.get("reductions") is None
+
+
+def test_what_is_added_later_does_not_keep_the_first_for_longer_than_head_office_holds_it() -> None:
+    till = shop(points=500)
+    till.scan()
+    till.sale(paid=False)
+    till.use("points", 100, hold="h")
+    till.wait(KEPT_MS // 1000 - 10)
+    till.use("coupon", code=A, hold="later")
+    till.wait(20)
+    assert till.codes() == ["E653"]
+    assert [one.id for one in till.state.redemptions] == ["later"]
+    assert till.office.holds["h"][1] == "released"
+    assert till.sale().fields["payable"] == 1880
+
+
+def test_a_coupon_that_the_scanner_reads_twice_is_in_the_sale_once_and_nothing_is_said() -> None:
+    till = shop()
+    till.sale(paid=False)
+    for _ in range(2):
+        till.feed(RedeemAsked(till.now(), f"scan-{till.ms}", "coupon", 0, A))
+        till.wait(1)
+    assert len(till.state.redemptions) == 1
+    assert not till.codes()
+
+
+def test_the_slip_says_what_was_used_and_what_is_left() -> None:
+    till = shop(points=500)
+    till.scan(balances={"points": 480}, as_of=till.now().at)
+    till.sale(amount=1000, paid=False)
+    till.use("points", 200)
+    till.sale(amount=1000)
+    slip = till.jobs[0].document.decode()
+    assert "-200P" in slip
+    assert "288P" in slip
+    assert till.grants()[0].data["trace"]["balance"]["value"] == 480 - 200 + 8
 
 
 def test_another_sale_in_between_lets_go_what_was_kept_for_the_first() -> None:
