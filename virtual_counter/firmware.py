@@ -63,6 +63,7 @@ class Firmware:
         self.counters = Counters()
         self.kicks: list[DrawerKick] = []
         self.drawer_open = False
+        self.beeps = 0  # since it was made
         self.nv_writes = 0  # GS g 0 and the like: every one wears the flash
         self.downloads: dict[bytes, bytes] = {}  # key code -> data of downloaded graphics; gone with the power
         self._now = now
@@ -154,6 +155,10 @@ class Firmware:
             self._pulse_enabled = enabled
         elif function == 2:
             self._power_off_enabled = enabled
+
+    def beep(self, times: int) -> None:
+        """Sounds the buzzer."""
+        self.beeps += times
 
     def kick(self, connector: int, on_ms: int, off_ms: int) -> None:
         """Sends a pulse to the drawer, which opens."""

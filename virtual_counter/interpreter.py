@@ -183,6 +183,9 @@ class Interpreter:
             yield from self._define_characters()
         elif code == 0x28:
             yield from self._bracketed(ESC)
+        elif code == 0x42:  # ESC B n t, of many compatible printers
+            times, _ = yield 2
+            self._mechanism.notice(lambda: self._firmware.beep(times))
         elif code in {0x4C, 0x53, 0x0C}:
             self.oddities.append("page mode is not modelled")
         elif code == 0x57:
@@ -346,6 +349,8 @@ class Interpreter:
             self._process_id(body)
         elif introducer == GS and name == 0x6B:
             self._graphics.symbol(body)
+        elif introducer == ESC and name == 0x41 and body[:2] == b"\x61\x64" and len(body) == 5:  # TM-U230 specification, function 97
+            self._mechanism.notice(lambda: self._firmware.beep(body[2]))
         elif introducer == GS and name == 0x44:
             for place in range(1, len(body) - 1, 2):
                 self._firmware.enable_real_time(body[place], bool(body[place + 1] & 1))

@@ -115,12 +115,13 @@ class VirtualPrinter:
 
     @property
     def totals(self) -> dict[str, int]:
-        """Since the printer was made, for faults and checks: bytes received, bytes lost, answers, rows, cuts, nv_writes."""
+        """Since the printer was made, for faults and checks: beeps, bytes received, bytes lost, answers, rows, cuts, nv_writes."""
         with self._changed:
             self.run()
             return {
-                "bytes": self._reception.received, "lost": self._reception.lost, "answers": self._answers, "rows": self._mechanism.rows_fed,
-                "cuts": self._mechanism.cuts, "nv_writes": self._firmware.nv_writes,
+                "beeps": self._firmware.beeps, "bytes": self._reception.received, "lost": self._reception.lost, "answers": self._answers,
+                "rows": self._mechanism.rows_fed, "cuts": self._mechanism.cuts,
+                "nv_writes": self._firmware.nv_writes,
             }  # fmt: skip
 
     @property

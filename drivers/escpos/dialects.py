@@ -11,6 +11,8 @@ from typing import Literal
 from drivers.escpos.charset import Rom
 from drivers.escpos.paper import Paper
 
+Buzzer = Literal["", "esc-a", "esc-b"]
+
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
@@ -25,6 +27,7 @@ class Dialect:
     native_codes: bool = True  # draws JAN, NW-7, Code 128 and QR itself, dot for dot as asked
     kanji_size: bool = False  # needs FS ! beside GS ! to enlarge Kanji
     motion_units: bool = True  # knows GS P, so that distances can be said in dots
+    buzzer: Buzzer = ""  # sounds once behind each slip; by the settings only
     own_characters: bool = False  # can be taught characters (FS 2); by the settings only
     asks: bool = True  # answers at all; False: write-only, nothing is ever asked
     wide: Paper = Paper(576, 203)  # noqa: RUF009 (frozen)

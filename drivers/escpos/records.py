@@ -22,6 +22,8 @@ _COMMON: dict[str, Option] = {
     "width_dots": Option(int, "printable dots across, where the family's usual width is wrong; 0: usual", default=0, minimum=0, maximum=1024),
     "rom": Option(str, "what the printer's own font has beyond JIS X 0208; '' is the family's usual", default="",
                   choices=("", "ascii", "jis", "row13", "nec")),
+    "buzzer": Option(str, "sound once when a slip has been cut, so that it is taken: esc-a (Epson ESC ( A), esc-b (many compatible printers)",
+                     default="", choices=("", "esc-a", "esc-b")),
     "own_characters": Option(bool, "teach the printer characters that it lacks (FS 2) instead of drawing their whole line; try it with "
                              "a test slip first", default=False),
 }  # fmt: skip
@@ -36,6 +38,8 @@ def kind_of(options: Options) -> tuple[Dialect, Paper]:
         dialect = replace(dialect, rom=options["rom"], kanji="none" if options["rom"] == "ascii" else dialect.kanji)
     if options.get("own_characters"):
         dialect = replace(dialect, own_characters=True)
+    if options.get("buzzer"):
+        dialect = replace(dialect, buzzer=options["buzzer"])
     paper = dialect.wide if options["paper_mm"] == 80 else dialect.narrow
     if options["width_dots"]:
         if options["width_dots"] < 240:

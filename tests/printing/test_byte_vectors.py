@@ -13,6 +13,7 @@ from drivers.escpos.encoder import encode
 from drivers.escpos.own_characters import CODES
 from drivers.escpos.paper import PAPERS
 from drivers.escpos.raster import MOST_PAYLOAD
+from drivers.escpos.records import TCP, kind_of
 from posagent.ports import Evidence, Ticket
 from posagent.slips import Cut, Image, Slip, Text
 from virtual_counter.printer import VirtualPrinter
@@ -118,3 +119,14 @@ def test_a_power_flick_that_eats_the_middle_of_a_slip_is_never_confirmed_though_
     if kind == "serial":
         assert counter.paper.totals["cuts"] == 1, "the end has come out: the story was played"
         assert "switched off" in outcome.reason or "power failed" in outcome.reason
+
+
+@pytest.mark.parametrize("buzzer,beeps", [("", 0), ("esc-a", 1), ("esc-b", 1)])
+def test_a_slip_sounds_once_where_the_settings_say_so_and_stays_silent_elsewhere(buzzer, beeps):
+    dialect, _ = kind_of({**{name: option.default for name, option in TCP.options.items()}, "buzzer": buzzer})
+    counter = TimelessCounter(T3_80, "tcp")
+    printer = counter.open()
+    printer._session.dialect = dialect
+    assert printer.print(Ticket("1", "ab", 1, small_coupon()), ignore, 8.0).certainty == "confirmed"
+    assert counter.paper.totals["beeps"] == beeps
+    assert counter.paper.oddities == []
