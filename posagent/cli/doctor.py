@@ -1,0 +1,39 @@
+"""Owns `posagent doctor`: looks at the whole counter and says what is wrong, why, and what to do next."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from posagent.cli.common import add_json, add_settings, print_json
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument("--quick", action="store_true", help="leave out what takes seconds: network, disk flush, kernel messages")
+    parser.add_argument("--strict", action="store_true", help="exit with 4 where there are only warnings")
+    parser.add_argument("--lang", choices=("ja", "en"), default=None, help="default: the register's language, else $LANG")
+    add_settings(parser)
+    add_json(parser)
+    parser.epilog = "Works with and without the agent, with and without a network; sudo lets it see everything.\n\n" + (parser.epilog or "")
+
+
+def run(args: Namespace) -> int:
+    """0: nothing is wrong; 1: a problem was found; 4: warnings only (with --strict); 78: the settings cannot be read."""
+    from posagent.doctor.examine import examine, gather
+    from posagent.doctor.sheet import as_json, lines
+
+    case = gather(Path(args.settings))
+    looked = examine(case, quick=args.quick)
+    told = as_json(looked)
+    if args.json:
+        print_json(told)
+    else:
+        usual = case.settings.register.language if case.settings else "ja" if os.environ.get("LANG", "").startswith("ja") else "en"
+        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        print("\n".join(lines(looked, args.lang or usual, colour=colour)))
+    if case.settings is None:
+        return 78
+    return 1 if told["level"] == "problem" else 4 if told["level"] == "warning" and args.strict else 0
