@@ -218,9 +218,9 @@ def _obey(loop: DeviceLoop, frame: Mapping[str, Any]) -> None:
 
 
 def _start(frame: Mapping[str, Any], wire: Wire) -> list[DeviceLoop]:
-    if frame.get("urgent"):
-        urgent()
     loops = _loops(frame["devices"], wire)
+    if frame.get("urgent"):  # not while modules are imported: that computes for a while itself
+        urgent()
     for loop in loops:
         loop.start()
     if frame.get("wakeup"):

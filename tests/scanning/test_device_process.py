@@ -177,6 +177,16 @@ def test_a_driver_that_cannot_be_loaded_is_named(monkeypatch: pytest.MonkeyPatch
     assert "no_such_module" in lost.message
 
 
+def test_the_threads_that_read_are_as_urgent_as_their_process(script: Script) -> None:
+    """Real time, a better nice value, or neither, as the machine allows; but never the process's first thread alone."""
+    until(script.devices, opened)
+    pid = script.devices.pid
+    assert pid is not None
+    threads = [int(path.name) for path in Path(f"/proc/{pid}/task").iterdir()]
+    assert len(threads) >= 2
+    assert len({(os.sched_getscheduler(thread), os.getpriority(os.PRIO_PROCESS, thread)) for thread in threads}) == 1
+
+
 def test_the_reader_process_stays_tiny(script: Script) -> None:
     until(script.devices, opened)
     pages = Path(f"/proc/{script.devices.pid}/smaps_rollup").read_text()
