@@ -120,7 +120,7 @@ class CounterDesk:
             kept = found.live.kept
             left = found.basket.total if kept is None else sum(part for part, _ in kept.values())
             proposal |= {"sale_id": found.sale_id, "remaining_total": max(0, left - amount), "member": found.live.masked}
-        self._agent.post(Say("E675" if found else "E676", dict(proposal)))
+        self._agent.post(Say("E675" if found else "E633", dict(proposal)))
         return Answer("waiting", proposal)
 
     def adjust(self, account: str, delta: int, reason: str, text: str, operator: str, role: str, idempotency_key: str) -> Answer:

@@ -294,8 +294,6 @@ _ROWS = (
          "It is too late to grant points for this sale", "Tell head office this code."),
     _row("E675", "返品のレシートです（{amount} 円）", "元の会計 {sale_id} を確かめ、店長が返品を確定してください。",
          "A refund of {amount} yen was rung up", "Check the sale {sale_id}; a manager confirms the refund on the page."),
-    _row("E676", "返品のレシートです（{amount} 円）", "元の会計を履歴から選び、店長が返品を確定してください。",
-         "A refund of {amount} yen was rung up", "Choose the first sale from the list; a manager confirms the refund."),
     # E7 security: a program or its settings must change
     _row("E700", "許可されていない接続です", "この画面は http://{address}/ で開いてください。",
          "This connection is not allowed", "Open the page at http://{address}/"),

@@ -243,7 +243,7 @@ def charge_slip(
         Rule("thick"),
     ]
     if bonus:
-        body.append(Columns("ボーナス(別口座)" if ja else "Bonus (kept apart)", points(bonus, head.lang)))
+        body.append(Columns("ボーナス(別口座)" if ja else "Bonus (kept apart)", yen(bonus, head.lang)))
     amount = ("後ほど反映" if ja else "will follow") if balance.amount is None else yen(balance.amount, head.lang)
     body.append(Columns("チャージ残高" if ja else "Balance", amount, bold=True))
     if balance.as_of is not None:
