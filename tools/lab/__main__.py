@@ -97,6 +97,7 @@ def _run(args: argparse.Namespace, chosen: list[Scenario]) -> dict[str, Any]:
     except (Failed, HandLost, RuntimeError, OSError, subprocess.SubprocessError) as trouble:
         story["wrong"].append(f"the run ended early: {trouble}")
     finally:
+        story["machine_cpu_s"] = round(register.machine.cpu_s)
         _keep_logs(register, args.out)
         register.stop()
         shutil.rmtree(work / "share", ignore_errors=True)
@@ -123,7 +124,7 @@ def _open_shop(register: Register, story: dict[str, Any], say: Any) -> None:
 
 def _played(scenario: Scenario, register: Register, play: Play, story: dict[str, Any], say: Any) -> dict[str, Any]:
     say(f"== {scenario.title}")
-    begun = time.monotonic()
+    begun, spent = time.monotonic(), register.machine.cpu_s
     told: dict[str, Any] = {"name": scenario.name, "title": scenario.title, "figures": {}, "trouble": ""}
     try:
         told["figures"] = scenario.play(register, play)
@@ -134,6 +135,7 @@ def _played(scenario: Scenario, register: Register, play: Play, story: dict[str,
         say(f"FOUND: {trouble}")
         _recover(register)
     told["seconds"] = round(time.monotonic() - begun)
+    told["machine_cpu_s"] = round(register.machine.cpu_s - spent)
     say(f"   {told['seconds']} s  {told['figures']}")
     return told
 

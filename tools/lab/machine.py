@@ -61,6 +61,7 @@ class Machine:
         self.doors = {SOCKET_DOOR: _free_port(), PAGE_DOOR: _free_port()}
         self._process: subprocess.Popen[bytes] | None = None
         self.powered_at = 0.0
+        self._spent = 0.0
 
     @property
     def running(self) -> bool:
@@ -71,6 +72,11 @@ class Machine:
     def pid(self) -> int:
         """QEMU's; 0 when the power is off."""
         return self._process.pid if self._process is not None and self.running else 0
+
+    @property
+    def cpu_s(self) -> float:
+        """Processor time of all its lives so far: what a run costs on a machine that does nothing else."""
+        return self._spent + (_processor_time(self.pid) if self.running else 0.0)
 
     def new_disk(self) -> None:
         """A fresh overlay over the image: the machine as it leaves the factory."""
@@ -113,6 +119,7 @@ class Machine:
     def cut_power(self) -> None:
         """The plug is pulled."""
         if self._process is not None:
+            self._spent = self.cpu_s
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
             self._process = None
@@ -121,6 +128,7 @@ class Machine:
         """Whether the machine switched itself off by then."""
         if self._process is None:
             return True
+        self._spent = self.cpu_s
         try:
             self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -151,6 +159,11 @@ class Machine:
     def console_tail(self, lines: int = 20) -> str:
         """The last words of the guest's console."""
         return _tail(self.console, lines)
+
+
+def _processor_time(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _tail(path: Path, lines: int = 15) -> str:
