@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from gzip import compress
 from typing import Any
+from urllib.parse import unquote
 
 from offline_queue import wire
 from offline_queue.answers import Answer, Problem, parse_answer, parse_problem
@@ -61,7 +62,7 @@ async def call(app: Asgi, method: str, target: str, headers: Headers | None = No
 
     lines = [(b"host", HOST.encode()), *((name.lower().encode(), value.encode("latin-1")) for name, value in headers or [])]
     scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http", "path": path,
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http", "path": unquote(path),
         "raw_path": path.encode(), "query_string": query.encode(), "headers": lines, "client": (client, 50000), "server": (HOST, 80),
         "root_path": "",
     }  # fmt: skip

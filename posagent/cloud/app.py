@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from offline_queue.answers import Problem, encode_problem
-from offline_queue.wire import OVERLOAD, PROBLEM_TYPE, TOO_LARGE
+from offline_queue.wire import FRAMING, OVERLOAD, PROBLEM_TYPE, TOO_LARGE
 from posagent.cloud import routes
 from posagent.cloud.admission import Admission
 from posagent.cloud.ingest import Refusal
@@ -52,6 +52,8 @@ def make_app(
 def _route(receiver: Receiver, row: routes.RouteRow) -> Route:
     async def plain(web: WebRequest) -> Response:
         path: dict[str, str] = dict(web.path_params)
+        if not all(name.isprintable() for name in path.values()):
+            return _problem(receiver, Problem(FRAMING, "the path holds what is no name", status=400))
         return await _answer(receiver, web, lambda request: row.work(receiver, request, path), row.most_bytes)
 
     async def admitted(web: WebRequest) -> Response:

@@ -33,6 +33,7 @@ from posagent.errors import ProgramError
 COOKIE = "posagent_office"
 _LOCAL = {"127.0.0.1", "localhost", "::1", "[::1]"}
 _PROXY_HEADERS = frozenset({"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"})
+_NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 NOT_FOUND = PROBLEMS + "not-found"
 
 
@@ -97,9 +98,12 @@ def query(request: Request) -> dict[str, str]:
 def parameters(text: str) -> dict[str, str]:
     """The last value of every parameter of a query or a form. Raises Refusal."""
     try:
-        return {name: values[-1] for name, values in parse_qs(text, keep_blank_values=True, max_num_fields=20).items()}
+        found = {name: values[-1] for name, values in parse_qs(text, keep_blank_values=True, max_num_fields=20).items()}
     except ValueError:
         raise Refusal(Problem(FRAMING, "at most 20 parameters are understood", status=400)) from None
+    if not _storable(found):
+        raise Refusal(Problem(FRAMING, "a parameter holds what is no text", status=400))
+    return found
 
 
 def json_body(request: Request) -> dict[str, Any]:
@@ -111,11 +115,21 @@ def json_object(payload: bytes) -> dict[str, Any]:
     """Raises Refusal for what is none."""
     try:
         found = json.loads(payload)
+        good = isinstance(found, dict) and _storable(found)
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise Refusal(Problem(FRAMING, "the body is one JSON object", status=400))
-    return found
+        good = False
+    if not good:
+        raise Refusal(Problem(FRAMING, "the body is one JSON object, and its texts are text", status=400))
+    return dict(found)
+
+
+def _storable(value: object) -> bool:
+    """Neither PostgreSQL nor a page can hold NUL or half of a surrogate pair."""
+    if isinstance(value, str):
+        return not _NO_TEXT.search(value)
+    if isinstance(value, dict):
+        return all(_storable(name) and _storable(one) for name, one in value.items())
+    return all(_storable(one) for one in value) if isinstance(value, list) else True
 
 
 def as_json(value: object, status: int = 200) -> Response:

@@ -50,12 +50,13 @@ def page(title: str, company: str, here: str, main: str) -> str:
     menu = "".join(
         f'<a href="{path}{escape(query)}"{" aria-current=page" if path == here else ""}>{escape(text)}</a>' for path, text in links
     )
-    return (
+    html = (
         '<!doctype html><html lang="ja"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f'<title>{escape(title)} · posagent</title><link rel="stylesheet" href="/office/office.css">'
         f"<header><strong>posagent</strong><span>{escape(company)}</span><nav>{menu}</nav></header>"
         f"<main><h1>{escape(title)}</h1>{main}</main></html>"
     )
+    return html.encode("utf-8", "replace").decode()  # an event may hold half of a surrogate pair, which no page can
 
 
 def stores(company: str, rows: Sequence[RegisterRow], now_ms: int, store: str = "") -> str:

@@ -18,7 +18,7 @@ from posagent.cloud import authorise, coupons, schema
 from posagent.cloud.coupons import Instance
 from posagent.cloud.engine import Work
 from posagent.cloud.lots import as_day
-from posagent.cloud.reading import Reading
+from posagent.cloud.reading import MAX_DELTA, Reading
 from posagent.loyalty.value import Lot, spend
 
 _COUPON_TYPES = frozenset({events.COUPON_ISSUED, events.COUPON_PRINTED, events.COUPON_REDEEMED, events.COUPON_VOIDED})
@@ -277,8 +277,9 @@ def _said_lots(reading: Reading) -> dict[str, int]:
     raw = reading.said.get("lots")
     found: dict[str, int] = {}
     for one in raw if isinstance(raw, list) else ():
-        if isinstance(one, list) and len(one) == 2 and isinstance(one[0], str) and len(one[0]) <= 200 and type(one[1]) is int and one[1] > 0:
-            found[one[0]] = found.get(one[0], 0) + one[1]
+        name, amount = one if isinstance(one, list) and len(one) == 2 else ("", 0)
+        if isinstance(name, str) and len(name) <= 200 and name.isprintable() and type(amount) is int and 0 < amount <= MAX_DELTA:
+            found[name] = found.get(name, 0) + amount
     return found
 
 

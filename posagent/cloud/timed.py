@@ -37,7 +37,7 @@ def check(work: Work, told: Sequence[Told]) -> dict[int, Failed | str]:
     found: dict[int, Failed | str] = {}
     for one in told:
         reading = one.reading
-        if reading.said.get("verify") not in {"deferred", "verified"}:
+        if reading.said.get("verify") not in ("deferred", "verified"):
             continue
         if reading.type == events.MEMBER_SEEN:
             _scanned(work, reading)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import json
 import random
+import re
 import time
+import uuid
 import zlib
+from collections import Counter
 
 import pytest
 
 from offline_queue import wire
+from posagent import events
+from posagent.cloud.audit import audit
+from posagent.cloud.routes import ROUTES
 from tools.fleet import Stream, make_event
 
 
@@ -146,3 +153,62 @@ def test_random_damage_never_gets_anything_wrong_into_the_ledger(cloud, register
     assert cloud.call("GET", register.path).status == 404
     cloud.sync(register)
     assert cloud.balances("M1") == {"points": 30}
+
+
+# ---------------------------------------------------------------- every route
+
+
+NASTY = (
+    None, True, 0, -1, 1, 1 << 63, 1 << 70, 1.5, "", " ", "x", "\x00", "\ud800", "日本", "x" * 300, "M1", "[]", "?", "/", "a\nb", "2026-13-45",
+    "0" * 64, "coupon", "points", "value", "charge", "01935b1e-7c00-7abc-8def-0123456789ab", [], ["\x00"], [[]], {},
+    {"x": "\x00"},
+)  # fmt: skip
+FIELDS = ("id", "kind", "member", "code_hash", "amount", "sale_id", "ttl_s", "code", "number", "token", "status", "rank", "birth_month",
+          "flags", "otp_key", "keep_number", "keys", "after", "by", "decision", "store", "register", "name", "brand", "pending")  # fmt: skip
+NAMES = ("x", "%00", "%ff", "01935b1e-7c00-7abc-8def-0123456789ab", "*", "x" * 300, "%F0%9F%8D%A3", "..%2f", "0" * 32, "a:1", "%ED%A0%80")
+
+
+def test_no_route_breaks_on_any_json_or_any_name(cloud, shop):
+    rng = random.Random(5)
+    shop.issue("0" * 32)
+    seen = Counter()
+    for row in ROUTES:
+        for _ in range(12):
+            target = re.sub(r"{\w+}", lambda _: rng.choice(NAMES), row.path)
+            chosen = {name: rng.choice(NASTY) for name in rng.sample(FIELDS, rng.randrange(8))}
+            if row.path == "/v1/authorisations":  # well formed but for one field
+                chosen = {"id": str(uuid.uuid4()), "kind": "points", "member": "M1", "amount": 10, "sale_id": "S", "ttl_s": 60}
+                chosen |= {rng.choice(list(chosen)): rng.choice(NASTY)} if rng.random() < 0.7 else {}
+            body = b"" if row.method == "GET" else json.dumps(chosen).encode()
+            if row.path.startswith("/office/") and row.method == "POST":
+                body = rng.choice((b"by=%00&token=%00&tenant=%00", b"by=x&token=%ff&decision=apply", b"=&=&", bytes(rng.randbytes(40))))
+            query = rng.choice(("", "?tenant=acme", "?tenant=%00", "?token=%00&store=%ff", "?token=" + "y" * 500))
+            reply = cloud.call(row.method, target + query, [("Content-Type", "application/json")], body)
+            assert reply.status < 500, (row.method, target, query, body, reply.body)
+            if reply.status >= 400 and row.path.startswith("/v1/"):
+                assert reply.headers["content-type"] in {wire.PROBLEM_TYPE, "text/plain; charset=utf-8"}, reply
+            seen[row.path, reply.status] += 1
+    assert seen["/v1/authorisations", 200] > 0
+    assert seen["/v1/authorisations", 400] > 0
+    assert cloud.balances("M1") == {"points": 100}
+
+
+def test_events_with_any_json_in_what_the_receiver_reads_of_them_never_break_it(cloud, shop):
+    rng = random.Random(6)
+    fields = ("code_hash", "hold_id", "sale_id", "lots", "coupons_back", "holds_back", "verify", "proof", "issued_s", "scan_id", "trace", "def",
+              "label", "first_day", "last_day", "reach", "brand", "bearer", "business_date", "amount", "result", "coupon_id")  # fmt: skip
+    good_ones = {"code_hash": "0" * 32, "hold_id": "01935b1e-7c00-7abc-8def-0123456789ab", "verify": "deferred", "lots": [["points/x", 5]]}
+    kinds = sorted(events.KNOWN)
+    for number in range(300):
+        data = {name: rng.choice(NASTY) for name in rng.sample(fields, 6)}
+        data |= {name: value for name, value in good_ones.items() if rng.random() < 0.4}
+        entry = {"account": "points", "delta": rng.choice((1, -1)), "expires": rng.choice(NASTY), "lot": rng.choice(NASTY)}
+        body = json.loads(make_event(shop.stream.place, f"f/{number}", "M1", None, rng.choice(kinds)))
+        body["data"] |= data | {"entries": [entry] if rng.random() < 0.5 else []}
+        shop.stream.put(json.dumps(body).encode())
+    answer = cloud.sync(shop.stream)
+    assert answer.acked == len(shop.stream.bodies)
+    assert not cloud.receiver.engine.read(audit).problems
+    assert cloud.call("GET", "/v1/members/M1?tenant=acme").status == 200
+    assert cloud.call("POST", "/v1/expire?tenant=acme", [], b"{}").status == 200
+    assert cloud.call("GET", "/office/conflicts?tenant=acme").status == 200
