@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from posagent.errors import Refused
 from posagent.pairing import CODE_S, is_origin
 from posagent.screen.access import Access
 from posagent.screen.access_schemas import PAIR, PAIRING, REVOCATION, UNLOCK
+from posagent.screen.answering import as_json, once
 from posagent.screen.backend import Answer
 from posagent.screen.callers import caller_of
 from posagent.screen.calls import Calls, RecentAnswers
@@ -38,13 +38,13 @@ class AccessRoutes:
     async def _unlock(self, request: Request) -> Response:
         asked = read(await request.body(), UNLOCK)
         token, person = await self._calls.ask(self._access.unlocks.unlock, asked["operator"], asked["pin"], caller_of(request).holder)
-        return _json({"unlock": token, "role": person.role, "operator": person.operator, "expires_s": UNLOCK_S})
+        return as_json({"unlock": token, "role": person.role, "operator": person.operator, "expires_s": UNLOCK_S})
 
     async def _pair(self, request: Request) -> Response:
         asked = read(await request.body(), PAIR)
         origin = request.headers.get("origin", "")
         token, scopes = await self._calls.ask(self._access.pairing.redeem, asked["code"], origin)
-        return _json({"token": token, "scopes": sorted(scopes)})
+        return as_json({"token": token, "scopes": sorted(scopes)})
 
     async def _open_pairing(self, request: Request) -> Response:
         return await self._once(request, PAIRING, self._opened)
@@ -68,7 +68,7 @@ class AccessRoutes:
              "expires": one.expires, "last_used": one.last_used or None}
             for short, one in listed
         ]  # fmt: skip
-        return _json({"tokens": shown})
+        return as_json({"tokens": shown})
 
     async def _revoke(self, request: Request) -> Response:
         return await self._once(request, REVOCATION, self._revoked)
@@ -80,11 +80,4 @@ class AccessRoutes:
         return Answer("done", {"revoked": [one.name for one in gone]})
 
     async def _once(self, request: Request, schema: Schema, act: Callable[[dict[str, Any]], Answer]) -> Response:
-        raw = await request.body()
-        asked = read(raw, schema)
-        answer = await self._recent.once(request.url.path, request.headers["idempotency-key"], raw, lambda: self._calls.ask(act, asked))
-        return _json({"state": answer.state, **answer.body}, {"idempotency-replayed": "true"} if answer.replayed else None)
-
-
-def _json(value: object, headers: dict[str, str] | None = None) -> Response:
-    return Response(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), 200, headers, "application/json")
+        return await once(self._recent, request, schema, lambda asked: self._calls.ask(act, asked))

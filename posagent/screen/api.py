@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from posagent.screen.access import Access
 from posagent.screen.access_routes import AccessRoutes
+from posagent.screen.answering import answered, as_json, once
 from posagent.screen.backend import Answer, Backend
 from posagent.screen.callers import caller_of, role_of
 from posagent.screen.calls import Calls, RecentAnswers
@@ -22,7 +22,7 @@ from posagent.screen.counter_routes import CounterRoutes
 from posagent.screen.events import Streams
 from posagent.screen.manager_routes import ManagerRoutes
 from posagent.screen.problems import MEDIA_TYPE, Problem, body
-from posagent.screen.schemas import DEVICE_TEST, PRINT_ANSWER, REPORT, SALE, SCAN, TEST_MODE, VOID, Schema, read
+from posagent.screen.schemas import DEVICE_TEST, PRINT_ANSWER, REPORT, SALE, SCAN, TEST_MODE, VOID, read
 from posagent.screen.shown import shown_room, shown_status, without_members
 from posagent.screen.teach_routes import TeachRoutes
 
@@ -80,12 +80,12 @@ class Api:
         return Response(self._files[name], media_type=_MEDIA_TYPES[Path(name).suffix])
 
     async def _alive(self, _request: Request) -> Response:
-        return _json({"alive": True})
+        return as_json({"alive": True})
 
     async def _ready(self, _request: Request) -> Response:
         status = await self._calls.ask(self._backend.status)
         ready = status.get("ready", False)
-        return _json({"ready": ready, "degraded": status.get("degraded", [])}, 200 if ready else 503)
+        return as_json({"ready": ready, "degraded": status.get("degraded", [])}, 200 if ready else 503)
 
     async def _metrics(self, _request: Request) -> Response:
         return Response(await self._calls.ask(self._backend.metrics), media_type="text/plain; version=0.0.4; charset=utf-8")
@@ -93,24 +93,27 @@ class Api:
     async def _status(self, request: Request) -> Response:
         last_seq = await self._calls.ask(self._backend.last_seq)
         shown = shown_status(self._backend, await self._calls.ask(self._backend.status), last_seq)
-        return _json(shown if "pos" in caller_of(request).scopes else without_members(shown))
+        return as_json(shown if "pos" in caller_of(request).scopes else without_members(shown))
 
     async def _sale(self, request: Request) -> Response:
         sale = read(await request.body(), SALE)
-        return _answer(await self._calls.ask(self._backend.post_sale, sale, request.headers["idempotency-key"]))
+        return answered(await self._calls.ask(self._backend.post_sale, sale, request.headers["idempotency-key"]))
 
     async def _quote(self, request: Request) -> Response:
-        return _json(await self._calls.ask(self._backend.quote, read(await request.body(), SALE)))
+        return as_json(await self._calls.ask(self._backend.quote, read(await request.body(), SALE)))
 
     async def _scan(self, request: Request) -> Response:
-        return await self._once(request, SCAN, lambda scan: self._calls.ask(self._backend.post_scan, scan["text"], scan.get("symbology")))
+        def act(scan: dict[str, Any]) -> Awaitable[Answer]:
+            return self._calls.ask(self._backend.post_scan, scan["text"], scan.get("symbology"))
+
+        return await once(self._recent, request, SCAN, act)
 
     async def _void(self, request: Request) -> Response:
         def act(void: dict[str, Any]) -> Awaitable[Answer]:
             role, operator = role_of(request, void)
             return self._calls.ask(self._backend.void, void["sale_id"], void["reason"], operator, role)
 
-        return await self._once(request, VOID, act)
+        return await once(self._recent, request, VOID, act)
 
     async def _report(self, request: Request) -> Response:
         key = request.headers["idempotency-key"]
@@ -119,11 +122,12 @@ class Api:
             role, operator = role_of(request, order)
             return self._calls.ask(self._backend.report, order["kind"], order.get("business_date"), operator, role, key)
 
-        return await self._once(request, REPORT, act)
+        return await once(self._recent, request, REPORT, act)
 
     async def _print_answer(self, request: Request) -> Response:
         job = _job(request)
-        return await self._once(
+        return await once(
+            self._recent,
             request,
             PRINT_ANSWER,
             lambda answer: self._calls.ask(self._backend.answer_print, job, answer["came_out"], answer.get("operator", "")),
@@ -136,23 +140,17 @@ class Api:
         return Response(picture, media_type="image/png")
 
     async def _devices(self, _request: Request) -> Response:
-        return _json(shown_room(self._backend, await self._calls.ask(self._backend.technician.room)))
+        return as_json(shown_room(self._backend, await self._calls.ask(self._backend.technician.room)))
 
     async def _preview(self, request: Request) -> Response:
-        return _json(await self._calls.ask(self._backend.technician.preview, request.path_params["device"]))
+        return as_json(await self._calls.ask(self._backend.technician.preview, request.path_params["device"]))
 
     async def _device_test(self, request: Request) -> Response:
         device, key = request.path_params["device"], request.headers["idempotency-key"]
-        return await self._once(request, DEVICE_TEST, lambda _: self._calls.ask(self._backend.technician.test_device, device, key))
+        return await once(self._recent, request, DEVICE_TEST, lambda _: self._calls.ask(self._backend.technician.test_device, device, key))
 
     async def _test_mode(self, request: Request) -> Response:
-        return await self._once(request, TEST_MODE, lambda asked: self._calls.ask(self._backend.technician.test_mode, asked["on"]))
-
-    async def _once(self, request: Request, schema: Schema, act: Callable[[dict[str, Any]], Awaitable[Answer]]) -> Response:
-        raw = await request.body()
-        given = read(raw, schema)
-        key = request.headers["idempotency-key"]
-        return _answer(await self._recent.once(request.url.path, key, raw, lambda: act(given)))
+        return await once(self._recent, request, TEST_MODE, lambda asked: self._calls.ask(self._backend.technician.test_mode, asked["on"]))
 
 
 def _job(request: Request) -> str:
@@ -160,17 +158,6 @@ def _job(request: Request) -> str:
     if len(job) > 80 or not job.isprintable():
         raise Problem(404, "E615", "there is no slip of this name")
     return job
-
-
-def _json(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), status, headers, "application/json")
-
-
-def _answer(answer: Answer) -> Response:
-    document = {"state": answer.state, **answer.body}
-    if answer.state == "accepted_offline":
-        document["accepted_offline"] = True
-    return _json(document, headers={"idempotency-replayed": "true"} if answer.replayed else None)
 
 
 async def _problem(_request: Request, problem: Exception) -> Response:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from posagent.screen.answering import answered, as_json
 from posagent.screen.backend import Answer, Backend
 from posagent.screen.callers import role_of
 from posagent.screen.calls import Calls, RecentAnswers
@@ -27,7 +26,7 @@ class ManagerRoutes:
         ]
 
     async def _unsettled(self, _request: Request) -> Response:
-        return _json(await self._calls.ask(self._backend.manager.unsettled))
+        return as_json(await self._calls.ask(self._backend.manager.unsettled))
 
     async def _decide(self, request: Request) -> Response:
         raw = await request.body()
@@ -43,8 +42,4 @@ class ManagerRoutes:
             return await self._calls.ask(self._backend.manager.decide, int(number), asked["what"], asked.get("reason", ""), operator, role)
 
         answer = await self._recent.once(request.url.path, request.headers["idempotency-key"], raw, act)
-        return _json({"state": answer.state, **answer.body})
-
-
-def _json(value: object) -> Response:
-    return Response(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), 200, None, "application/json")
+        return answered(answer)
