@@ -26,6 +26,15 @@ class Run:
     sjis: bool = False  # FS C 1 was said
 
 
+def join(runs: list[Run], run: Run) -> None:
+    """Appends a run; what is under the same setting is one run, however it arrived."""
+    last = runs[-1] if runs else None
+    if last is not None and (last.mode, last.page, last.sjis) == (run.mode, run.page, run.sjis):
+        runs[-1] = Run(last.raw + run.raw, run.mode, run.page, run.sjis)
+    else:
+        runs.append(run)
+
+
 def decode_runs(lines: list[list[Run]]) -> tuple[tuple[str, ...], str]:
     """The lines' text, and the name of the encoding that most of it was read with."""
     plain = b"\n".join(run.raw for line in lines for run in line if run.mode == "" or not _is_jis(run.raw))

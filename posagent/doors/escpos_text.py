@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from posagent.doors.charset import Run, decode_runs
+from posagent.doors.charset import Run, decode_runs, join
 from posagent.doors.page_mode import GAP, Page
 from posagent.doors.star_text import star_command
 
@@ -166,11 +166,7 @@ class PaperReader:
         if self._laid is not None:
             self._laid.write(run)
             return
-        line = self._runs[-1]
-        if line and line[-1].mode == run.mode and (line[-1].page, line[-1].sjis) == (run.page, run.sjis):
-            line[-1] = Run(line[-1].raw + raw, run.mode, run.page, run.sjis)
-        else:
-            line.append(run)
+        join(self._runs[-1], run)
 
     def _gap(self) -> None:
         if self._laid is None and self._runs[-1] and not self._too_long:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from posagent.doors.charset import Run
+from posagent.doors.charset import Run, join
 
 LINE_DOTS = 30
 """How far a line feed goes where nothing else was said."""
@@ -44,7 +44,7 @@ class Page:
         here = (self.top + self.y, self.left + self.x)
         last = self._pieces[-1] if self._pieces else None
         if last is not None and (last.y, last.x + _width(last.runs)) == here:
-            last.runs.append(run)
+            join(last.runs, run)
         elif len(self._pieces) < MOST_PIECES:
             self._pieces.append(_Piece(*here, [run]))
         self.x += _width([run])

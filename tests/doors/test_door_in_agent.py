@@ -50,6 +50,7 @@ name = "till-printer"
 driver = "capture-printer"
 listen = "127.0.0.1:{port}"
 trust = "{trust}"
+profiles = "{profiles}"
 [[code]]
 name = "jan"
 kind = "member"
@@ -75,7 +76,8 @@ class Shop:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        (directory / "posagent.toml").write_text(SETTINGS.replace("{port}", str(self.port)).replace("{trust}", trust), "utf-8")
+        settings = SETTINGS.replace("{port}", str(self.port)).replace("{trust}", trust).replace("{profiles}", str(directory / "receipts"))
+        (directory / "posagent.toml").write_text(settings, "utf-8")
         (directory / "program.toml").write_text(PROGRAM, "utf-8")
         self.till = Till(directory / "api.sock")
         argv = [sys.executable, "-m", "posagent", "run", "--settings", str(directory / "posagent.toml")]
@@ -84,7 +86,7 @@ class Shop:
         self.until(lambda: any(device["state"] == "ready" for device in self.till.status().body.get("devices", [])))
 
     def until(self, holds: Any) -> None:
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 45
         while not holds():
             assert self.agent.poll() is None, (self.directory / "log").read_text("utf-8")
             assert time.monotonic() < deadline, "the condition did not come true in time"
@@ -138,3 +140,44 @@ def test_a_total_without_payment_or_number_only_pre_fills(shop: Shop) -> None:
     shop.print(PAID.format(no="0009"))
     shop.until(lambda: shop.events("granted"))
     assert shop.events("granted")[0]["sale_id"].endswith("-n0009")
+
+
+@pytest.fixture
+def doubted(tmp_path: Path) -> Iterator[Shop]:
+    """A shop whose door has to earn its trust."""
+    made = Shop(tmp_path, trust="earn")
+    yield made
+    made.agent.send_signal(signal.SIGTERM)
+    assert made.agent.wait(10) == 0, (tmp_path / "log").read_text("utf-8")
+
+
+def test_a_door_that_is_not_trusted_waits_for_the_cashier_and_is_taught(doubted: Shop, tmp_path: Path) -> None:
+    shop = doubted
+    shop.scan()
+    shop.print(PAID.format(no="0001"))
+    shop.until(lambda: shop.events("seen"))
+    assert shop.events("seen")[0]["paid"] is False
+    assert not shop.events("granted")
+    assert shop.till._post("/v1/sales", {"total": 1980, "source": "typed"}).status == 200
+    shop.until(lambda: shop.events("granted"))
+    shop.until(lambda: (tmp_path / "journal" / "doors.json").exists())
+    assert '"confirmed": 1' in (tmp_path / "journal" / "doors.json").read_text("utf-8")
+    assert shop.till._post("/v1/devices/till-printer/teach", {"on": True}).status == 200
+
+    def card() -> dict[str, Any]:
+        room = shop.till._ask("GET", "/v1/devices", None, {}).body
+        return next(device["door"] for device in room["devices"] if device["name"] == "till-printer")
+
+    for number, total in ((11, "1,200"), (12, "2,350")):
+        shop.print(f"レシートNo.A-{number}\nおあいそ ¥{total}\nお預り ¥5,000")
+    shop.until(lambda: len(card()["captured"]) == 2)
+    assert [one["total"] for one in card()["captured"]] == [None, None]
+    known = [{"number": 1, "total": 1200}, {"number": 2, "total": 2350}]
+    learned = shop.till._post("/v1/devices/till-printer/learn", {"name": "acme", "known": known})
+    assert (learned.status, learned.body["totals"]) == (200, [1200, 2350])
+    assert "おあいそ" in (tmp_path / "receipts" / "acme.toml").read_text("utf-8")
+    untrue = [{"number": 1, "total": 5}, {"number": 2, "total": 6}]
+    wrong = shop.till._post("/v1/devices/till-printer/learn", {"name": "other", "known": untrue})
+    assert wrong.body["code"] == "E636"
+    assert shop.till._post("/v1/devices/till-printer/teach", {"on": False}).status == 200
+    assert card()["captured"] == []

@@ -20,6 +20,10 @@ def jis(text: str) -> bytes:
     return b"\x1c&" + text.encode("iso2022_jp").removeprefix(b"\x1b$B").removesuffix(b"\x1b(B") + b"\x1c."
 
 
+def at_dots(x: int, y: int, text: str) -> bytes:
+    return b"\x1b$" + x.to_bytes(2, "little") + b"\x1d$" + y.to_bytes(2, "little") + text.encode("cp932")
+
+
 SJIS = RECEIPT.replace("¥", "\\").encode("cp932")
 STREAMS = {
     "Shift_JIS that was announced": b"\x1b@\x1cC\x01\x1bR\x08\x1bt\x01\x1c." + SJIS + CUT,
@@ -35,6 +39,9 @@ STREAMS = {
     "page 858": b"\x1b@\x1bt\x13" + "TOTAL ¥1,080\nCash ¥2,000\nChange ¥920\n".encode("cp858") + CUT,
     "page 1252": b"\x1b@\x1bt\x10" + "TOTAL ¥1,080\nCash ¥2,000\nChange ¥920\n".encode("cp1252") + CUT,
     "a logo, codes and questions between": b"\x1b@\x1dv0\x00\x02\x00\x03\x00" + b"\x1dV\x00\x0aAB" + b"\x10\x04\x01" + SJIS + b"\x1dk\x49\x06{B1234" + b"\x1d(k\x08\x00\x31\x50\x30https" + b"\x1dI\x42" + b"\x10\x04\x04" + CUT,
+    "Star line mode": b"\x1b@\x1b\x1dt\x02\x1b\x1da\x01\x1bi\x01\x01" + SJIS + b"\x1bi\x00\x00\x1b\x1dyS0\x02\x1b\x1dyD1\x00\x05\x00\x1bd\x02hi\x1b\x1dyP\x1bb\x06\x02\x02\x50123456\x1e" + b"\x1bd\x02",
+    "columns at positions": b"\x1b@" + SJIS.replace(b" ", b"\x1b$\x00\x01") + CUT,
+    "page mode, amounts first": b"\x1b@\x1bL\x1bW\x00\x00\x00\x00\x40\x02\xf4\x01" + at_dots(300, 30, "\\1,080") + at_dots(300, 60, "\\2,000") + at_dots(300, 90, "\\920") + at_dots(0, 30, "合計") + at_dots(0, 60, "お預り") + at_dots(0, 90, "お釣り") + b"\x0c" + CUT,
     "ESC i": b"\x1b@" + SJIS + b"\x1bd\x05\x1bi",
 }
 
@@ -80,3 +87,17 @@ def test_what_is_sent_to_a_display_through_the_printer_is_not_on_paper() -> None
 
 def test_a_barcodes_value_is_kept() -> None:
     assert read(b"x\n\x1dk\x49\x05{B123\x1dk\x0449012\x00" + CUT)[0].codes == ("{B123", "49012")
+
+
+def test_two_columns_are_not_one_number() -> None:
+    assert read(b"\x1b@" + "コーヒー x2".encode("cp932") + b"\x1b$\x00\x01" + b"900" + CUT)[0].lines == ("コーヒー x2  900",)
+
+
+def test_what_the_pos_has_set_is_remembered_until_it_resets() -> None:
+    reader = PaperReader()
+    reader.feed(b"\x1b@\x1cC\x01\x1bt\x01\x1bt\x10\x1d!\x11\x1da\x0f" + SJIS + CUT)
+    assert reader.modes == b"\x1cC\x01\x1bt\x10\x1d!\x11\x1da\x0f"
+    assert not reader.open
+    reader.feed(b"\x1b@\x1b")
+    assert reader.modes == b"\x1da\x0f"  # automatic status outlives a reset
+    assert reader.open  # half a command
