@@ -77,6 +77,7 @@ class SlipSpool:
         self._known: dict[int, Evidence] = {}  # of attempts that this process began: what really left
         self._standing: int | None = None  # the job whose attempt is alive in the open printer and only waits
         self._able = _able_before(lane.remembered(printer))  # as this printer last showed itself, to this process or to an earlier one
+        self._doubted: Capabilities | None = None  # what it could do on this connection was less than before
         self._dirty = self._left_dirty()
 
     # ---------------------------------------------------------------- running
@@ -94,6 +95,7 @@ class SlipSpool:
 
     def close(self) -> None:
         """Gives the printer back; what is under way is resolved by the next worker."""
+        self._doubted = None
         if self._printer is not None:
             self._printer.close()
             self._printer = None
@@ -182,11 +184,17 @@ class SlipSpool:
         return self._settle(printer, job, slip, outcome)
 
     def _note_abilities(self, printer: Printer) -> None:
-        """Keeps what the printer can do; what it could do before and cannot do now is forgotten with it."""
+        """Keeps what the printer can do. Where the same printer can do less than it could, all is forgotten and learned anew on the next
+        connection: it may only have been a bad moment."""
         able = printer.capabilities
-        if able.tier and able != self._able:
+        if not able.tier or able in {self._able, self._doubted}:
+            return
+        if self._able is not None and able.tier < self._able.tier and _who(able) == _who(self._able):
+            self._lane.remember(self._name, {})
+            self._able, self._doubted = None, able
+        else:
             self._lane.remember(self._name, asdict(able))
-            self._able = able
+            self._able, self._doubted = able, None
 
     def _settle(self, printer: Printer, job: Job, slip: Slip, outcome: Outcome) -> float:
         """Writes down what became of an attempt, and says when to go on."""
@@ -276,6 +284,10 @@ def _slip_of(job: Job) -> Slip | None:
     except ValueError:
         return None
     return slip if slip.copy == job.copy else replace(slip, copy=job.copy)
+
+
+def _who(able: Capabilities) -> tuple[str, ...]:
+    return able.maker, able.model, able.firmware, able.serial
 
 
 def _able_before(stored: Mapping[str, Any] | None) -> Capabilities | None:

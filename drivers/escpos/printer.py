@@ -27,9 +27,6 @@ from posagent.ports import Capabilities, Certainty, Evidence, Outcome, PrinterSt
 
 _POWER_FAILED = "the printer was switched off in between"
 _PARTS = {"header": 1, "body": 2, "code": 3, "cut": 4}
-NO_CHANCE_PULSE = b"\x1d(D\x03\x00\x14\x01\x00"
-"""GS ( D: until the next ESC @, no bytes that pass by chance or by malice open the drawer (DLE DC4 1). TM-T81 manual p. 76; sent to printers
-that know the GS ( family. Our own pulse is ESC p, which stands in the queue."""
 _LOOK_S = 0.1  # an attempt is looked after so often
 _COUNT_S = 0.02  # a counter that is proof is asked so often
 
@@ -132,8 +129,7 @@ class EscposPrinter:
         if session.unsettled and session.capabilities.tier and not session.settled():
             return session.blocked()
         session.unsettled = False
-        able = session.capabilities
-        start = RESET + (b"\x1da\xff" if able.tier else b"") + (NO_CHANCE_PULSE if able.process_id else b"")
+        start = RESET + (b"\x1da\xff" if session.capabilities.tier else b"")  # ESC @, and automatic status of everything
         if self._talk.time_is_up() or self._talk.send(start, session.soon()) < len(start):
             return session.blocked()
         return ""
