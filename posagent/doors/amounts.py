@@ -142,7 +142,7 @@ def amounts_of(line: str) -> tuple[Amount, ...]:
         negative = bool(money["sign"] or money["inner"]) or before.rstrip().endswith(("マイナス", "minus", "(-"))
         mark = (money["mark"] or money["end"] or "").strip(" .,-").lower()
         currency = "other" if mark in {"$", "€", "£"} else "jpy" if mark else ""
-        label = squeeze(_label(line[start : money.start()]))
+        label = squeeze(_label(line[start : money.start()])).removesuffix("マイナス").removesuffix("minus")
         sure = marked or "," in money["digits"]
         found.append(Amount(label, -value if negative else value, sure, currency, decimals))
         start = money.end()

@@ -69,7 +69,7 @@ WEAK_REPORT = re.compile(
     r"客数|件数|組数|回数|平均|(?:クレジット|カード|電子マネー|qr|券|その他)(?:売上|計)|現金計|値引(?:合計|計)|割引(?:合計|計)|返品(?:合計|計|回数)|取消(?:合計|計|回数)|訂正(?:合計|計|回数)|消費税(?:合計|計)|内税計|外税計|税抜売上|税込売上|開始時刻|終了時刻|営業日|gt[12]?$|通番from|\d件|refunds?total|discountstotal|voids?$|guests|transactions?$|customers$"
 )
 PREBILL = re.compile(
-    r"仮締|仮会計|仮伝票|仮レシート|仮計|仮勘定|会計前|お?会計伝票|お?会計票|請求明細|中間(?:伝票|会計)|draft(?:receipt|bill|check)?$|確認用$|途中会計|お?勘定書|(?<!適格)(?<!簡易)(?<!格)請求書(?!番号|発行事業者|等保存)|見積|未会計|未払|未収|未精算|精算前|会計用(?:qr|バーコード|コード)|^お?会計書$|^(?:お?席|テーブル|卓上?|お客様|ご?利用|個別)伝票|仮計算書|概算|仮払|yourbill|billsofar|支払い?前|会計待|(?:会計|支払い?|請求)予定|予定金額|明細確認|確認伝票|お?会計確認|ご?利用明細確認|テーブル会計|お席会計"
+    r"仮締|仮会計|仮伝票|仮レシート|仮計|仮勘定|会計前|お?会計伝票|お?会計票|請求明細|中間(?:伝票|会計)|draft(?:receipt|bill|check)?$|確認用$|途中会計|お?勘定書|(?<!適格)(?<!簡易)(?<!格)請求書(?!番号|発行事業者|等保存)|見積|未会計|未払|未収|未精算|精算前|会計用(?:qr|バーコード|コード)|^お?会計書$|^(?:お?席|テーブル|卓上?|お客様|ご?利用|個別)伝票|仮計算書|概算|仮払|仮$|現時点|現在のご?(?:注文|利用|会計)|yourbill|billsofar|支払い?前|会計待|(?:会計|支払い?|請求)予定|予定金額|明細確認|確認伝票|お?会計確認|ご?利用明細確認|テーブル会計|お席会計"
     r"|pre-?bill|pro-?forma|guest-?check|guest-?bill|bill-?preview|interim-?bill|draft-?bill|provisional|not-?a-?(?:tax)?-?(?:receipt|invoice)|notavalidreceipt|nota(?:final)?bill|unpaid|estimate$|^quot(?:e|ation)$|^invoice$|^check$|^thecheck$|^bill$|tablecheck|payatthe|pay(?:ment)?atcounter|awaitingpayment|suggested(?:tip|gratuity)|tipguide|^tab\w{0,6}open|opentab|notpaid|notyetpaid|paymentpending|checkpreview|^preliminary"
 )
 PREBILL_SENTENCE = re.compile(
