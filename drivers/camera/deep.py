@@ -30,6 +30,10 @@ _CORRECTED = ("QRCode", "DataMatrix", "Aztec", "PDF417")
 """Symbols with enough error correction that a picture which was made sharp by force cannot be read as another code."""
 
 
+_ROWS = (*STACKED, "PDF417", "MicroPDF417")
+"""Symbols of rows of bars: zxing-cpp reads them level only, as it does linear ones."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Search:
     """How to look for strips: longest side of the searched copy, box of the structure tensor, least energy, directions kept apart."""
@@ -57,6 +61,8 @@ def read_deep(luma: Luma, formats: Sequence[str] = RETAIL) -> list[Symbol]:
         found += _matrix(luma, matrix)
     if linear:
         found += _oblique(luma, linear, thorough=not found)
+    if not found:
+        found += _stacked(luma, [name for name in formats if name in _ROWS])
     if not found and linear:
         found += _oblique(evened(luma), linear, _SEARCHES[:2])
     if not found:
@@ -86,6 +92,17 @@ def _oblique(luma: Luma, formats: Any, searches: Sequence[_Search] = _SEARCHES, 
             if symbol:
                 found.append(replace(symbol, quad=corners(strip)))
     return found
+
+
+def _stacked(luma: Luma, names: Sequence[str]) -> list[Symbol]:
+    """Symbols of several rows of bars, at any angle (PDF417 turned by more than ten degrees is read by no plain look)."""
+    formats = formats_of(names) if names else None
+    for search in (_SEARCHES[0], _SEARCHES[2]) if formats else ():
+        for strip in find_strips(luma, search.longest, _MOST_STRIPS, box=search.box, energy_share=search.energy_share, sectors=search.sectors):
+            whole = replace(strip, height=1.2 * strip.height)
+            if symbol := read_one(level(luma, whole, quiet=0.2), formats, "stacked"):
+                return [replace(symbol, quad=corners(whole))]
+    return []
 
 
 def _matched(luma: Luma) -> list[Symbol]:

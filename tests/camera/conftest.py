@@ -28,7 +28,7 @@ def draw() -> Draw:
     def drawn(name: str, text: str, turn: float = 0.0, scale: int = 3, height: int = 90) -> Any:
         code = zxingcpp.create_barcode(text, getattr(zxingcpp.BarcodeFormat, name))
         modules = np.array(code.to_image(scale=1, add_quiet_zones=True))
-        flat = name in {"QRCode", "DataMatrix", "Aztec", "PDF417", "MicroQRCode"}
+        flat = name in {"QRCode", "DataMatrix", "Aztec", "PDF417", "MicroPDF417", "MicroQRCode"}
         rows = modules if flat else np.repeat(modules[:1], max(1, height // scale), axis=0)
         picture = np.kron(rows, np.ones((scale, scale), np.uint8)).astype(np.uint8)
         side = int(np.hypot(*picture.shape)) + 40

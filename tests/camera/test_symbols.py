@@ -96,3 +96,9 @@ def test_two_codes_in_one_picture_are_both_read(draw: Callable[..., Any]) -> Non
     both = np.hstack([np.pad(picture, ((0, 600 - picture.shape[0]), (0, 0)), constant_values=255) for picture in (
         draw("EAN13", "2012345678903"), draw("EAN13", "4901234567894", 90), draw("QRCode", "x"))])  # fmt: skip
     assert sorted(symbol.text for symbol in read_deep(both)) == ["2012345678903", "4901234567894", "x"]
+
+
+@pytest.mark.parametrize("turn", [10, 30, 45, 60, 120, 160])
+def test_rows_of_bars_are_read_at_any_angle(turn: int, draw: Callable[..., Any]) -> None:
+    picture = draw("PDF417", "member 2012345678903", float(turn), 3)
+    assert [code.text for code in read_deep(picture)] == ["member 2012345678903"]
