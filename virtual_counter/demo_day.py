@@ -59,6 +59,14 @@ class Day:
         found = sum(slip.complete for slip in self.counter.printer.slips())
         raise RuntimeError(f"only {found} of {count} slips came out; the agent's log ends with:\n{self.counter.log_tail()}")
 
+    def until(self, what: str, holds: Callable[[], bool]) -> None:
+        """Waits until something is so. Raises RuntimeError."""
+        deadline = time.monotonic() + TOLD_S
+        while not holds():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"not within {TOLD_S:.0f} s: {what}; the agent's log ends with:\n{self.counter.log_tail()}")
+            time.sleep(0.05)
+
     def promised_slips(self) -> int:
         """How many slips the grants told so far promise."""
         return sum(len(event["slips"]) for event in self.counter.listener.told("granted"))
@@ -162,6 +170,22 @@ def _wrong_card(day: Day) -> None:
     day.granted("the right card")
 
 
+def _used(day: Day) -> None:
+    """A coupon of the first scenes comes back out of the tray, and some points with it."""
+    till, codes = day.counter.till, [code for slip in day.counter.printer.slips() for code in slip.scanned() if code.startswith("C")]
+    till.ring_up(1000, receipt_no="1010", paid=False)
+    day.counter.scanner.scan(codes[0], aim="Q1")
+    day.until("the coupon is in the sale", lambda: bool((till.status().body.get("open") or {}).get("reductions")))
+    day.counter.scanner.scan(SCANNED["JAN"], aim="E0")
+    day.until("the card is read", lambda: bool((till.status().body.get("open") or {}).get("member")))
+    said = till.redeem_points(30)
+    if said.body.get("payable") != 870:
+        raise RuntimeError(f"100 yen off and 30 points of 1,000 yen leave 870 to pay, but the agent says {said.body}")
+    till.ring_up(1000, receipt_no="1010")
+    day.granted("870 yen to pay after a coupon and 30 points")
+    day.until("the coupon is worth nothing any more", lambda: till.check_coupon(codes[0]).body.get("code") == "E646")
+
+
 SCENES: tuple[tuple[str, Callable[[Day], None]], ...] = (
     ("A plastic card (JAN, serial scanner) before the sale; 会計額毎, 100 yen a point", _plastic_card),
     ("The sale before the card (NW-7, serial scanner)", _sale_first),
@@ -171,6 +195,7 @@ SCENES: tuple[tuple[str, Callable[[Day], None]], ...] = (
     ("The agent is killed between grant and print", _killed),
     ("Head office hands down a fixed-rate program (定率, 3 %)", _fixed_rate),
     ("The wrong card is scanned, the grant voided, the right card scanned", _wrong_card),
+    ("A coupon from the tray is scanned, and points are used; head office holds both until the sale is paid", _used),
 )
 
 

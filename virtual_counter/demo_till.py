@@ -51,6 +51,14 @@ class Till:
         """What a sale would give the member who waits; nothing is recorded."""
         return self._post("/v1/quotes", {"total": total})
 
+    def redeem_points(self, points: int) -> Said:
+        """Uses points of the member who waits for the open sale."""
+        return self._post("/v1/redemptions", {"kind": "points", "amount": points})
+
+    def check_coupon(self, code: str) -> Said:
+        """What a coupon is worth now."""
+        return self._post("/v1/coupons/check", {"code": code})
+
     def void(self, sale_id: str, reason: str) -> Said:
         """Takes a grant back, as a manager."""
         return self._post("/v1/voids", {"sale_id": sale_id, "reason": reason, "operator": "manager-1", "role": "manager"})

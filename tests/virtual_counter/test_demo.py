@@ -24,11 +24,11 @@ def test_a_scripted_day_ends_with_everything_promised_arrived_once(tmp_path: Pat
     story = json.loads((tmp_path / "story.json").read_text("utf-8"))
     assert story["agree"] is True
     assert story["agent_starts"] == 2
-    assert len(story["grants"]) == 10
+    assert len(story["grants"]) == 11
     assert all(row["acks"] == 1 for row in story["grants"])
     printed = [serial for serial, outcome in story["slip_outcomes"].items() if outcome == "printed"]
     assert sorted(printed) == sorted(story["promised_slips"])
-    assert len(printed) + len(story["cancelled_slips"]) == 13
+    assert len(printed) + len(story["cancelled_slips"]) == 14
     assert all((tmp_path / slip["picture"]).stat().st_size > 1000 for slip in story["slips"])
     assert sum(row["type"] == "voided" for row in story["arrived"]) == 1
 
