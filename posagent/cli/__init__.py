@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "enrol": ("posagent.cli.enrol", "head office's one-time code against this register's key"),
     "demo": ("posagent.cli.demo", "the whole counter on virtual devices, to play with or as one scripted day"),
     "doctor": ("posagent.cli.doctor", "looks at the whole counter and says what is wrong, why, and what to do next"),
+    "bundle": ("posagent.cli.bundle", "one file for support, without anything of a member"),
     "status": ("posagent.cli.status", "the state of the counter now"),
     "sale": ("posagent.cli.sale", "tell the agent a sale, from a script or by hand"),
     "check-config": ("posagent.cli.check_config", "every problem of the settings and the program file, without touching a device"),

@@ -6,8 +6,14 @@ import os
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from posagent.cli.agent_line import AgentNotRunning, ask_agent
 from posagent.cli.common import add_json, add_settings, print_json
+from posagent.errors import PosagentError
+
+if TYPE_CHECKING:
+    from posagent.doctor.examine import Asked
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -25,7 +31,7 @@ def run(args: Namespace) -> int:
     from posagent.doctor.examine import examine, gather
     from posagent.doctor.sheet import as_json, lines
 
-    case = gather(Path(args.settings))
+    case = gather(Path(args.settings), asked)
     looked = examine(case, quick=args.quick)
     told = as_json(looked)
     if args.json:
@@ -37,3 +43,13 @@ def run(args: Namespace) -> int:
     if case.settings is None:
         return 78
     return 1 if told["level"] == "problem" else 4 if told["level"] == "warning" and args.strict else 0
+
+
+def asked(socket: Path) -> Asked:
+    """What the running agent says of its devices and itself."""
+    try:
+        return "running", ask_agent(socket, "/v1/devices"), ask_agent(socket, "/v1/status")
+    except AgentNotRunning:
+        return "down", None, None
+    except PosagentError:
+        return "refused", None, None

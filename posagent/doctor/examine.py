@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from posagent.doctor import counter_checks, device_checks, machine_checks, offic
 from posagent.doctor.case import Agent, Case
 from posagent.doctor.finding import Check, Finding, Level, unknown
 from posagent.doctor.host import Host
+from posagent.ports import Found
 
 CHECKS: tuple[Check, ...] = (
     Check("D-101", service_checks.the_agent_runs),
@@ -56,8 +57,12 @@ class Looked:
         return next((level for level in _GRAVEST if any(found.level == level for found in self.findings)), "ok")
 
 
-def gather(settings_file: Path, host: Host | None = None) -> Case:
-    """Reads the settings, asks the agent, lists the devices. Never raises: what cannot be had is missing in the case, and said."""
+Asked = tuple[Agent, dict[str, Any] | None, dict[str, Any] | None]
+"""Whether the agent could be asked; its GET /v1/devices; its GET /v1/status."""
+
+
+def gather(settings_file: Path, ask: Callable[[Path], Asked], host: Host | None = None) -> Case:
+    """Reads the settings, asks the agent at its socket, lists the devices. Never raises: what cannot be had is missing, and said."""
     from posagent.errors import PosagentError, SettingsError
     from posagent.registry import load_drivers
     from posagent.settings import Settings, load_settings
@@ -69,29 +74,15 @@ def gather(settings_file: Path, host: Host | None = None) -> Case:
         settings, _ = load_settings(settings_file)
     except SettingsError as wrong:
         trouble = str(wrong)
-    found = []
+    found: list[Found] = []
     for driver in load_drivers().drivers.values():
         try:
             found += driver.find()
         except (PosagentError, OSError):
             continue
-    agent, room, status = _asked(settings)
-    return Case(machine, settings_file, settings, trouble, agent, room, status, tuple(found))
-
-
-def _asked(settings: Any) -> tuple[Agent, dict[str, Any] | None, dict[str, Any] | None]:
-    from posagent.cli.agent_line import AgentNotRunning, ask_agent
-    from posagent.errors import PosagentError
-
     socket = settings.screen.socket if settings is not None else None
-    if socket is None:
-        return "no_socket", None, None
-    try:
-        return "running", ask_agent(socket, "/v1/devices"), ask_agent(socket, "/v1/status")
-    except AgentNotRunning:
-        return "down", None, None
-    except PosagentError:
-        return "refused", None, None
+    agent, room, status = ask(socket) if socket is not None else ("no_socket", None, None)
+    return Case(machine, settings_file, settings, trouble, agent, room, status, tuple(found))
 
 
 def examine(case: Case, checks: Sequence[Check] = CHECKS, *, quick: bool = False) -> list[Looked]:

@@ -44,12 +44,12 @@ def head_office_is_reached(case: Case) -> Iterator[Finding]:
     target = urlsplit(case.settings.cloud.url)
     host, port = target.hostname or "", target.port or (443 if target.scheme == "https" else 80)
     try:
-        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as trouble:
         yield problem("office_no_name", str(trouble), host=host)
         return
     try:
-        line = socket.create_connection(addresses[0][4][:2], CONNECT_S)
+        line = socket.create_connection((host, port), CONNECT_S)
     except OSError as trouble:
         yield problem("office_no_way", str(trouble), host=host, port=port)
         return

@@ -28,6 +28,7 @@ from cryptography.x509.oid import NameOID
 from offline_queue.events import NewEvent
 from offline_queue.journal import Journal
 from posagent.cli import main
+from posagent.cli.doctor import asked
 from posagent.doctor.case import Case
 from posagent.doctor.examine import CHECKS, Looked, examine, gather
 from posagent.doctor.finding import Check, Finding
@@ -616,7 +617,7 @@ def test_the_json_names_everything_and_the_exit_code_follows(machine: Machine, c
 
 
 def test_gathering_never_fails_whatever_is_missing(tmp_path: Path) -> None:
-    case = gather(tmp_path / "nothing.toml")
+    case = gather(tmp_path / "nothing.toml", asked)
     assert (case.settings, case.agent, case.room) == (None, "no_socket", None)
     assert "settings_wrong" in {found.words for one in examine(case, quick=True) for found in one.findings}
     assert isinstance(examine(case, quick=True)[0], Looked)
