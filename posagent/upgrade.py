@@ -84,7 +84,8 @@ def _journal_version(path: Path) -> int:
 
 
 def repack(version: str, kept: Path = KEPT, info: Path = DPKG, package: str = "posagent") -> Path:
-    """The installed package as a .deb, from its own files; the only one that stays in ``kept``. Raises StorageError."""
+    """The installed package as a .deb, from its own files. One older one stays in ``kept``: it may be what is being installed now.
+    Raises StorageError."""
     kept.mkdir(mode=0o755, parents=True, exist_ok=True)
     try:
         control = _dpkg_query("--status", package)
@@ -99,8 +100,9 @@ def repack(version: str, kept: Path = KEPT, info: Path = DPKG, package: str = "p
             for name in SCRIPTS:
                 if (given := info / f"{package}.{name}").exists():
                     shutil.copy(given, tree / "DEBIAN" / name)
+            folders = {folder for path in files for folder in path.parents}
             for path in files:
-                _stage(path, tree / path.relative_to("/"))
+                _stage(path, tree / path.relative_to("/"), is_folder=path in folders)
             target = kept / f"{package}_{version}_{fields['Architecture'].split()[1]}.deb"
             fresh = target.with_suffix(".new")
             try:
@@ -111,15 +113,16 @@ def repack(version: str, kept: Path = KEPT, info: Path = DPKG, package: str = "p
                 fresh.unlink(missing_ok=True)
     except OSError as trouble:
         raise StorageError(f"{kept}: the installed version could not be kept ({trouble}); make room there, then install again") from trouble
-    for older in kept.glob(f"{package}_*.deb"):
-        if older != target:
-            older.unlink()
+    others = sorted((path for path in kept.glob(f"{package}_*.deb") if path != target), key=lambda path: path.stat().st_mtime)
+    for older in others[:-1]:
+        older.unlink()
     return target
 
 
-def _stage(path: Path, target: Path) -> None:
-    """Puts an installed file into the tree: as a link where that can be, for the file system has it already."""
-    if path.is_dir() and not path.is_symlink():
+def _stage(path: Path, target: Path, *, is_folder: bool) -> None:
+    """Puts an installed file into the tree: as a link where that can be, for the file system has it already. (On a merged /usr a package's
+    folder is a link of the system's.)"""
+    if is_folder or (path.is_dir() and not path.is_symlink()):
         target.mkdir(parents=True, exist_ok=True)
         return
     if not os.path.lexists(path):

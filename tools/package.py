@@ -30,9 +30,13 @@ def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="tools.package", description="builds the Debian packages of this checkout")
     parser.add_argument("--dist", type=Path, default=ROOT / "dist", help="where the packages go")
     parser.add_argument("--wheels", type=Path, default=ROOT / "build" / "wheels", help="where downloaded wheels are kept")
+    parser.add_argument("--tree", type=Path, metavar="DIR", help="only lay the files out there (without the camera), for tools/install.sh")
     parser.add_argument("--fast", action="store_true", help="for a trial: larger files in a third of the time")
     parser.add_argument("--core", action="store_true", help="leave the camera's package out")
     args = parser.parse_args(words)
+    if args.tree is not None:
+        lay_out(args.tree, args.wheels)
+        return 0
     if shutil.which("dpkg-deb") is None:
         print("dpkg-deb is missing: this machine cannot build Debian packages; tools/install.sh installs without one", file=sys.stderr)
         return 69
@@ -51,6 +55,15 @@ def build(dist: Path, wheels: Path, *, packages: Sequence[Package] = (CORE, CAME
         trees = {CORE: core, CAMERA: camera}
         build_environment(Environment(core, camera if CAMERA in packages else None), ROOT, wheels, epoch)
         return [_packed(package, trees[package], version, epoch, dist, fast=fast) for package in packages]
+
+
+def lay_out(tree: Path, wheels: Path) -> None:
+    """The core package's files and scripts, unpacked: for machines without dpkg. Raises CalledProcessError."""
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.mkdir(parents=True)
+    epoch = source_date_epoch()
+    build_environment(Environment(tree, None), ROOT, wheels, epoch)
+    write_control(CORE, tree, product_version(), os.uname().machine, sysconfig.get_python_version(), ROOT)
 
 
 def product_version() -> str:
