@@ -6,7 +6,6 @@ ledger, and the listener that noted what was told.
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable
@@ -94,7 +93,6 @@ class Register:
         self._receipt = 1000
         self._turn = 0
         self.cuts = 0
-        self.notes: list[str] = []
 
     # ------------------------------------------------------------ power
 
@@ -207,14 +205,14 @@ class Register:
         return self.plug(devices.printer(self._printer_server.port))
 
     def scan(self, device: dict[str, Any], text: str) -> float:
-        """Pulls a scanner's trigger; the guest's clock after the last byte."""
-        match device["kind"], device.get("protocol"):
-            case "hid", 1:
-                at, _ = self.hand.feed(device["name"], devices.keyboard_reports(text), 0.002)
-            case "hid", _:
-                at, _ = self.hand.feed(device["name"], [devices.hidpos_report(text, "E0")])
-            case _:
-                at, _ = self.hand.feed(device["name"], [f"]E0{text}\r".encode("ascii")])
+        """Pulls a scanner's trigger; the guest's clock after the last byte. Raises Failed when nobody fetches what the device sends."""
+        chunks, gap_s = [f"]E0{text}\r".encode("ascii")], 0.0
+        if device["kind"] == "hid":
+            keyboard = device["protocol"] == 1
+            chunks, gap_s = (devices.keyboard_reports(text), 0.002) if keyboard else ([devices.hidpos_report(text, "E0")], 0.0)
+        at, sent = self.hand.feed(device["name"], chunks, gap_s)
+        if sent != len(chunks):
+            raise Failed(f"{device['name']}: only {sent} of {len(chunks)} reports were fetched by the host; log:\n{self.log_tail()}")
         return at
 
     def next_member(self) -> str:
@@ -285,16 +283,6 @@ class Register:
         if not self.hand.up:
             return f"(the guest is down) {self.machine.console_tail()}"
         return self.hand.run(f"journalctl -b -u posagent -o short-monotonic --no-pager -n {lines}").out
-
-    def log_since(self, cursor_s: float) -> list[tuple[float, str]]:
-        """The agent's lines of this boot from a moment of the guest's clock on: (seconds on that clock, text)."""
-        found = []
-        for line in self.hand.run("journalctl -b -u posagent -o json --no-pager --output-fields=MESSAGE").out.splitlines():
-            entry = json.loads(line)
-            at = int(entry["__MONOTONIC_TIMESTAMP"]) / 1e6
-            if at >= cursor_s and isinstance(entry.get("MESSAGE"), str):
-                found.append((at, entry["MESSAGE"]))
-        return found
 
 
 def _good(answer: requests.Response) -> requests.Response:

@@ -82,7 +82,7 @@ class HandLine:
 
     def feed(self, name: str, chunks: list[bytes], gap_s: float = 0.0) -> tuple[float, int]:
         """Lets a device send; (the guest's clock after the last chunk, how many chunks went out)."""
-        answer = self._order("feed", 20, name=name, chunks=[chunk.hex() for chunk in chunks], gap_s=gap_s)
+        answer = self._order("feed", 60, name=name, chunks=[chunk.hex() for chunk in chunks], gap_s=gap_s)
         return float(answer["at"]), int(answer["sent"])
 
     def _order(self, do: str, timeout_s: float, **more: Any) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from typing import Any
 CONFIGFS = Path("/sys/kernel/config/usb_gadget")
 CONTROLLERS = 8
 LAB = "10.0.2.2"
+FEED_S = 15.0
+"""How long a report may wait for the host to fetch the one before; an emulated machine is slow, and a scanner repeats itself for as long."""
 _CHUNK = 4096
 _NODE_S = 5.0
 _REDIAL_S = 0.1
@@ -137,7 +139,7 @@ class Gadget:
                 if self.spec["kind"] == "acm" and sent == 0:
                     _raw(out)
                 for chunk in chunks:
-                    if not select.select([], [out], [], 1.0)[1]:
+                    if not select.select([], [out], [], FEED_S)[1]:
                         break
                     os.write(out, chunk)
                     sent += 1

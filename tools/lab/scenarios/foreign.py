@@ -32,7 +32,8 @@ def play(register: Register, play: Play) -> Figures:
     if "posagent" in shown.split()[0] or "LIBINPUT_IGNORE_DEVICE=1" in shown:
         raise Failed(f"the rules took the foreign keyboard: {shown.splitlines()[0]}")
     gun = register.hand.sure(f"stat -c '%G %a' {_node(register, WEDGE)}; udevadm info -q property -n {_node(register, WEDGE)}")
-    if not gun.startswith("posagent 660") or "LIBINPUT_IGNORE_DEVICE=1" not in gun or ":power-switch:" in gun:
+    tags = next((line for line in gun.splitlines() if line.startswith("CURRENT_TAGS=")), "")
+    if not gun.startswith("posagent 660") or "LIBINPUT_IGNORE_DEVICE=1" not in gun or "power-switch" in tags:
         raise Failed(f"the rules did not take the scanner: {gun}")
     number = register.members[register.next_member()]
     status, told = register.till.status().body["open"], len(register.listener.told("granted"))
