@@ -1,0 +1,113 @@
+"""Owns the figures of the installed service: what it weighs, how fast it is ready, what it costs while nobody does anything.
+
+Measured from a tree laid out as the package lays it out (byte code ahead of time, `-I`), with the settings that `posagent setup` writes for a
+register without devices of its own: what devices cost depends on the devices.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from posagent.setup_text import Answers, settings_text
+from tools.package import lay_out
+from tools.package_environment import HOME
+
+STARTS = 9
+IDLE_S = 60.0
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def measure() -> list[dict[str, Any]]:
+    """READY after exec, and a minute of idleness."""
+    with tempfile.TemporaryDirectory(prefix="posagent-bench-") as scratch:
+        folder = Path(scratch)
+        lay_out(folder / "tree", ROOT / "build" / "wheels")
+        size = sum(path.stat().st_size for path in (folder / "tree").rglob("*") if path.is_file() and not path.is_symlink())
+        service = _Service(folder)
+        ready = sorted(service.ready_ms() for _ in range(STARTS + 1))[:STARTS]  # the first, which makes the journal, is the slowest
+        idle = service.idle()
+    how = f"the installed tree, {STARTS} starts, no devices"
+    quiet = f"{IDLE_S:.0f} s without anybody, no devices, no head office"
+    return [
+        _row("service exec to READY, median", round(statistics.median(ready)), "ms", 500, how),
+        _row("service exec to READY, best", round(ready[0]), "ms", 300, how),
+        _row("installed size without the camera", round(size / 1e6, 1), "MB", None, "files of the package, unpacked"),
+        _row("service idle memory (PSS)", round(idle["pss_mb"], 1), "MB", 32, quiet),
+        _row("service idle CPU", round(idle["cpu_percent"], 3), "%", 0.1, quiet),
+        _row("service idle wake-ups per second", round(idle["wakeups_s"], 2), "1/s", 1.0, quiet),
+        _row("service idle writes per hour", round(idle["written_kb_h"]), "kB/h", None, quiet + " (/proc/PID/io write_bytes)"),
+    ]
+
+
+def _row(name: str, value: float, unit: str, goal: float | None, how: str) -> dict[str, Any]:
+    return {"name": name, "value": value, "unit": unit, "goal": goal, "better": "lower", "how": how}
+
+
+class _Service:
+    """The agent of the laid-out tree, started as systemd starts it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        text = settings_text(Answers("en", "acme", "cafe", "0042", "R2", "cafe"), "")
+        for installed, here in (("/var/lib/posagent", "journal"), ("127.0.0.1:8931", ""), ("/run/posagent/api.sock", "api.sock")):
+            text = text.replace(f'"{installed}"', f'"{here}"')
+        (folder / "posagent.toml").write_text(text, "utf-8")
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(folder / "notify"))
+        self._socket.settimeout(60)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        python = self._folder / "tree" / HOME / "bin" / "python3"
+        words = [str(python), "-I", "-X", "utf8", "-m", "posagent", "run", "--settings", str(self._folder / "posagent.toml")]
+        environment = {"NOTIFY_SOCKET": str(self._folder / "notify"), "PATH": "/usr/bin:/bin", "WATCHDOG_USEC": "30000000"}
+        return subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+
+    def _hear(self, word: bytes) -> None:
+        while word not in self._socket.recv(4096):
+            pass
+
+    def ready_ms(self) -> float:
+        begun = time.monotonic()
+        agent = self._start()
+        self._hear(b"READY=1")
+        took = (time.monotonic() - begun) * 1000
+        agent.terminate()
+        agent.wait(20)
+        return took
+
+    def idle(self) -> dict[str, float]:
+        agent = self._start()
+        self._hear(b"READY=1")
+        time.sleep(5)  # the start's own upkeep is not idleness
+        before, began = _usage(agent.pid), time.monotonic()
+        time.sleep(IDLE_S)
+        after, took = _usage(agent.pid), time.monotonic() - began
+        rollup = Path(f"/proc/{agent.pid}/smaps_rollup").read_text("ascii")
+        agent.terminate()
+        agent.wait(20)
+        pss = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+        return {
+            "pss_mb": pss / 1024,
+            "cpu_percent": (after["cpu_s"] - before["cpu_s"]) / took * 100,
+            "wakeups_s": (after["switches"] - before["switches"]) / took,
+            "written_kb_h": (after["written"] - before["written"]) / 1024 / took * 3600,
+        }
+
+
+def _usage(pid: int) -> dict[str, float]:
+    """Of a process and all its threads: processor time, voluntary switches (each is a sleep that ended), bytes written."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+    switches = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for line in (task / "status").read_text("ascii", "replace").splitlines():
+            if line.startswith("voluntary_ctxt_switches"):
+                switches += int(line.split()[1])
+    written = next(int(line.split()[1]) for line in Path(f"/proc/{pid}/io").read_text("ascii").splitlines() if line.startswith("write_bytes"))
+    return {"cpu_s": (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), "switches": switches, "written": written}
