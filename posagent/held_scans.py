@@ -40,8 +40,11 @@ class HeldScans(threading.Thread):
         self._open = False  # an answer is awaited
 
     def take(self, scan: Scan) -> None:
-        """A scan of the device, in order. Never blocks."""
-        self._held.put(scan)
+        """A scan of the device, in order. Never blocks on the agent's answer."""
+        if self.trouble is not None:  # the device is about to be let go
+            self._tell("E322", str(self.trouble))
+        else:
+            self._held.put(scan)
 
     def answer(self, number: int, ours: bool) -> None:
         """What the agent says of an offer. From the thread that reads frames."""
@@ -66,6 +69,9 @@ class HeldScans(threading.Thread):
                 self._tell("E322", str(gone))
                 self.trouble = gone
         self._typist.close()
+        while not self._held.empty():
+            self._held.get()
+            self._tell("E322", str(self.trouble))
 
     def _is_ours(self, scan: Scan) -> bool:
         deadline = time.monotonic() + self._answer_s
