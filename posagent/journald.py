@@ -100,7 +100,7 @@ class _Kind:
 
 
 class RateLimit(logging.Filter):
-    """Lets of one kind (its code and device, or its text before the values are put in) only so many pass. Any thread."""
+    """Lets of one kind (its code, or its text before the values are put in, and its device) only so many pass. Any thread."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class RateLimit(logging.Filter):
             return True
         code = code_of(record)
         with self._lock:
-            held = self._count((code, str(getattr(record, "device", ""))) if code else (record.name, str(record.msg)))
+            held = self._count((code or f"{record.name} {record.msg}", str(getattr(record, "device", ""))))
         if held is None:
             return False
         if held:

@@ -156,3 +156,10 @@ def test_stderr_is_the_journal_only_where_systemd_says_so_of_this_very_file(monk
     assert not stderr_is_the_journal()
     monkeypatch.delenv("JOURNAL_STREAM")
     assert not stderr_is_the_journal()
+
+
+def test_a_device_that_comes_back_is_told_also_when_others_came_and_went_often(limited, journal) -> None:
+    for _ in range(FIRST + 3):
+        limited.info("%s is %s", "slips", "ready", extra={"code": "", "device": "slips"})
+    limited.info("%s is %s", "gun", "ready", extra={"code": "", "device": "gun"})
+    assert messages(journal)[-1] == "gun is ready"
