@@ -115,6 +115,8 @@ def _serve(args: Namespace) -> int:
     local = host in {"127.0.0.1", "localhost", "::1"}
     if args.unsigned and not local:
         raise SettingsError("--unsigned takes points from anybody; it is refused on an address that other machines reach")
+    if args.unsigned and args.client_ca:
+        raise SettingsError("--unsigned and --client-ca exclude each other: registers either show who they are, or need not")
     tls = _tls(args)
     if not local and tls is None and not args.public_url.startswith("https://"):
         what = "give --tls-cert and --tls-key, or the proxy's --public-url https://…"

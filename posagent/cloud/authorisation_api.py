@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from offline_queue.answers import Problem
 from offline_queue.errors import WireError
-from offline_queue.wire import FRAMING, PROBLEM_TYPE, PROBLEMS
+from offline_queue.wire import FRAMING, PROBLEM_TYPE, PROBLEMS, TOO_LARGE
 from posagent.cloud import authorise, office, office_api, reception
 from posagent.cloud.authorise import Ask, Held
 from posagent.cloud.engine import Work
@@ -136,7 +136,7 @@ def _signed_json(receiver: Receiver, request: Request) -> tuple[Sender, dict[str
     except WireError as trouble:
         raise reception.refusal(trouble) from None
     if len(body) > MAX_BYTES:
-        raise Refusal(Problem(FRAMING, f"the body has more than {MAX_BYTES} bytes", status=413))
+        raise Refusal(Problem(TOO_LARGE, f"the body has more than {MAX_BYTES} bytes", status=413))
     return sender, office_api.json_object(body) if body else {}
 
 

@@ -26,6 +26,7 @@ from posagent.loyalty.value import Lot, charge_denied, spend, value_account
 Kind = Literal["coupon", "points", "value", "charge"]
 State = Literal["held", "refused", "committed", "released", "expired"]
 Reason = coupons.Reason | Literal["short", "limit", "held_elsewhere", "blocked", "merged"]
+REMEMBERED_MS = 35 * 86_400_000
 _COLUMNS = "asked, kind, member, code_hash, amount, lots, sale_id, state, reason, created_ms, expires_ms, settled_ms"
 
 
@@ -67,7 +68,9 @@ class Held:
     settled_ms: int | None
 
     def state(self, now_ms: int) -> State:
-        """What is true of it at a moment."""
+        """What is true of it at a moment. Once its event is counted it was committed, whatever became of the calls."""
+        if self.settled_ms is not None:
+            return "committed"
         match self.stored:
             case "held":
                 return "held" if now_ms < self.expires_ms else "expired"
@@ -125,10 +128,10 @@ def release(work: Work, here: Place, hold_id: str) -> tuple[Held, bool] | None:
     held = find(work, here.tenant, hold_id, lock=True)
     if held is None:
         return None
-    if held.stored == "held":
+    if held.stored == "held" and held.settled_ms is None:
         work.run("UPDATE authorisation SET state = 'released' WHERE tenant = ? AND hold_id = ?", here.tenant, hold_id)
         held = find(work, here.tenant, hold_id) or held
-    return held, held.stored != "committed"
+    return held, held.stored != "committed" and held.settled_ms is None
 
 
 def free(work: Work, tenant: str, hold_id: str, by: str, now_ms: int) -> bool:
@@ -140,6 +143,14 @@ def free(work: Work, tenant: str, hold_id: str, by: str, now_ms: int) -> bool:
             f"{by} at {instant(now_ms)}", tenant, hold_id,
         )
         == 1
+    )  # fmt: skip
+
+
+def tidy(work: Work, tenant: str, now_ms: int) -> None:
+    """Forgets what came to nothing, after the time for which registers may send again. Nothing depends on it but the size of the table."""
+    work.run(
+        "DELETE FROM authorisation WHERE tenant = ? AND settled_ms IS NULL AND state <> 'committed' AND expires_ms < ?",
+        tenant, now_ms - REMEMBERED_MS,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from offline_queue import wire
 from offline_queue.chain import first_link, next_link
 from posagent import events
-from posagent.cloud import lots
+from posagent.cloud import authorise, lots
 from posagent.cloud.engine import Work
 from posagent.cloud.ingest import Batch, Sender, ingest
 from posagent.cloud.lots import Purse
@@ -31,6 +31,8 @@ def stream_of(tenant: str) -> str:
 
 def expire_page(work: Work, tenant: str, after: str, now_ms: int) -> tuple[str | None, int]:
     """Books what has expired of the next members behind ``after`` ("" to begin). (the last of them, None at the end; how many entries)."""
+    if not after:
+        authorise.tidy(work, tenant, now_ms)
     program = program_for(work, tenant, "", now_ms)
     day = today(program, now_ms)
     found = work.rows("SELECT DISTINCT member FROM lot WHERE tenant = ? AND member > ? ORDER BY member LIMIT ?", tenant, after, PAGE)

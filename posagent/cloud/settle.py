@@ -136,7 +136,7 @@ def _issued(row: Instance, reading: Reading, now_ms: int) -> Instance:
 def _void_sale(rows: dict[str, Instance], sale: str | None, back: Sequence[str], now_ms: int) -> None:
     """The coupons that the sale used are usable again; those that it issued and that nobody used are worth nothing."""
     for code, row in rows.items():
-        if code in back or (sale is not None and row.used_sale == sale):
+        if row.used_ms is not None and (code in back if row.used_sale is None else row.used_sale == sale):  # not another sale's use of it
             rows[code] = replace(row, used_ms=None, used_sale=None, used_stream=None, used_seq=None)
         elif sale is not None and row.sale_id == sale and row.used_ms is None and row.voided_ms is None:
             rows[code] = replace(row, voided_ms=now_ms)
@@ -205,7 +205,8 @@ def _note(reading: Reading, held: authorise.Held | None, now_ms: int) -> str:
     if held.kind != kind or amount > held.amount:  # less is in order: the sale became smaller
         return f"late: {held.kind} {held.amount} was authorised, {kind} {amount} was taken"
     state = held.state(now_ms)
-    return "" if state in {"held", "committed"} else f"late: its authorisation was {state} ({held.reason or 'time'}) when it came"
+    why = f" ({held.reason})" if held.reason else ""
+    return "" if state in {"held", "committed"} else f"late: its authorisation was {state}{why} when it came"
 
 
 def _named(one: Told, promised: Mapping[str, int]) -> list[tuple[str, str, int, str | None]]:

@@ -74,6 +74,7 @@ def test_a_program_is_published_only_when_it_can_be_read(database, tmp_path, cap
         (("--client-ca", "/nonexistent"), "belong together"),
         (("--tls-cert", "/nonexistent", "--tls-key", "/nonexistent"), "No such file"),
         (("--listen", "0.0.0.0:8940", "--unsigned"), "refused"),
+        (("--unsigned", "--client-ca", "/nonexistent"), "exclude each other"),
         (("--office-tokens", "/nonexistent"), "cannot be read"),
     ],
 )
