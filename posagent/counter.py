@@ -19,6 +19,7 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from posagent import checkout as co
+from posagent import checkout_events as ce
 from posagent import counter_amend as ca
 from posagent import counter_charge as cc
 from posagent import counter_redeem as cr
@@ -161,11 +162,11 @@ def _scanned(state: State, scan: Scanned, rules: Rules) -> Step:
         return state, (Tell("E620", cs.result_of(state.last)),)
     if state.basket and state.basket.paid:
         return cs.grant(state, now, state.basket, scan.card, rules, reply=None)
-    return state, (Commit((co.member_seen(now, scan.card, rules),), AttachCard(scan.card)),)
+    return state, (Commit((ce.member_seen(now, scan.card, rules),), AttachCard(scan.card)),)
 
 
 def _code_seen(state: State, seen: CodeSeen, rules: Rules) -> Step:
-    note = co.code_noted(seen.now, seen.scan_id, seen.code, seen.masked, seen.why, rules)
+    note = ce.code_noted(seen.now, seen.scan_id, seen.code, seen.masked, seen.why, rules)
     return state, (Commit((note,), NoteCode()), Tell(seen.code, {"member": seen.masked, "why": seen.why}))
 
 
@@ -175,8 +176,8 @@ def _void_asked(state: State, asked: VoidAsked, rules: Rules) -> Step:
     live = state.live.get(asked.sale_id)
     if live is None:
         return state, (Tell("E608", {"sale_id": asked.sale_id}), *reply_to(asked.reply, "refused", {"code": "E608"}))
-    void = co.sale_voided(asked.now, live, asked.reason, asked.operator, asked.role, rules)
-    coupons = co.coupons_voided(asked.now, live, asked.reason, asked.operator, asked.role, rules)
+    void = ce.sale_voided(asked.now, live, asked.reason, asked.operator, asked.role, rules)
+    coupons = ce.coupons_voided(asked.now, live, asked.reason, asked.operator, asked.role, rules)
     return state, (Commit((void, *coupons), VoidGrant(live, asked.reply)),)
 
 
@@ -242,11 +243,11 @@ def resume(stored: Iterable[tuple[str, str, Mapping[str, Any]]], now: Now, rules
         age = now.at - datetime.fromisoformat(data["trace"]["at"])
         ms = now.ms - max(0, int(age.total_seconds() * 1000))
         if type_ == ev.SALE_SEEN:
-            state = replace(state, basket=co.basket_of(data), basket_ms=ms)
+            state = replace(state, basket=ce.basket_of(data), basket_ms=ms)
         elif type_ == ev.MEMBER_SEEN and "card" in data["trace"]:
-            state = replace(state, card=co.card_of(data), card_ms=ms)
+            state = replace(state, card=ce.card_of(data), card_ms=ms)
         elif type_ == ev.SALE_GRANTED:
-            live = co.live_of(data, event_id)
+            live = ce.live_of(data, event_id)
             day, newest = live.business_date, max((int(serial.rsplit("-", 1)[1]) for serial in live.slips), default=0)
             state = replace(
                 state,

@@ -12,9 +12,10 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from posagent import checkout as co
+from posagent import checkout_events as ce
 from posagent import events as ev
-from posagent.checkout import Live, Refunded, Rules, drafted
+from posagent.checkout import Live, Refunded, Rules
+from posagent.checkout_events import drafted
 from posagent.counter_parts import (
     AdjustAccount,
     AdjustAsked,
@@ -117,7 +118,7 @@ def _refund(
         data={"masked": live.masked, "number": number, "points": fields["points"], "returned_points": reversal.points_back,
               "value_back": yen_back, "remaining": left, "kept": [list(line) for line in refunded.kept], "cancelled": list(gone)},
     )  # fmt: skip
-    coupons = co.coupons_voided(asked.now, live, asked.reason, asked.operator, asked.role, rules, gone)
+    coupons = ce.coupons_voided(asked.now, live, asked.reason, asked.operator, asked.role, rules, gone)
     slips = tuple(coupon["serial"] for coupon in cancelled)
     return state, (Commit((draft, *coupons), RefundSale(live, refunded, slips, fields, asked.reply)),)
 

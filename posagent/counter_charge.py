@@ -12,7 +12,8 @@ from datetime import date
 from typing import Any
 
 from posagent import events as ev
-from posagent.checkout import Card, Rules, drafted
+from posagent.checkout import Card, Rules
+from posagent.checkout_events import drafted
 from posagent.counter_parts import (
     Answered,
     Asking,

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from posagent import checkout as co
+from posagent import checkout_events as ce
 from posagent import counter_redeem as cr
 from posagent.checkout import Basket, Card, Live, Now, Rules, sale_id_of
 from posagent.counter_parts import (
@@ -57,7 +58,7 @@ def sale_arrived(state: State, sale: SaleArrived, rules: Rules) -> Step:
         return state, reply_to(sale.reply, _waits(basket), _fields(state, now, basket, rules))
     if state.card and basket.paid:
         return grant(state, now, basket, state.card, rules, reply=sale.reply, opens=True)
-    return state, (Commit((co.sale_seen(now, basket, rules),), OpenSale(basket, sale.reply)),)
+    return state, (Commit((ce.sale_seen(now, basket, rules),), OpenSale(basket, sale.reply)),)
 
 
 def _whole_sale(state: State, basket: Basket, now: Now, rules: Rules) -> Basket | None:
@@ -105,10 +106,10 @@ def grant(state: State, now: Now, basket: Basket, card: Card, rules: Rules, *, r
             rules.stationery, rules.program, result, card.member, card.masked, sale, basket.receipt_no, first_slip, now.at, now.entropy
         )
     all_used = (*(one for one in cr.kept_for(state, basket) if one.used), *using.ones)
-    on_record = co.sale_granted(now, basket, sale, number, card, result, slips, rules, all_used, using.reckoning.payable)
-    coupons = tuple(co.coupon_issued(now, basket, number, card, slip, rules) for slip in slips if slip.coupon)
+    on_record = ce.sale_granted(now, basket, sale, number, card, result, slips, rules, all_used, using.reckoning.payable)
+    coupons = tuple(ce.coupon_issued(now, basket, number, card, slip, rules) for slip in slips if slip.coupon)
     # When the sale goes on record in the same transaction its key leads: a sale that stands already is not granted under this call.
-    drafts = (co.sale_seen(now, basket, rules), on_record) if opens else (on_record,)
+    drafts = (ce.sale_seen(now, basket, rules), on_record) if opens else (on_record,)
     jobs = tuple(PrintJob(slip.serial, slip.document) for slip in slips)
     intent = GrantPoints(basket, card, opens, len(slips), len(coupons), reply, using.ones)
     return state, (Commit((*drafts, *using.drafts, *coupons), intent, jobs),)
@@ -182,7 +183,7 @@ def _as_recorded(data: Mapping[str, Any], basket: Basket) -> Basket | None:
     """The sale on record where it is this one, told at another moment (a POS repeats itself after an outage): the first moment counts."""
     if "paid" not in data or "masked" in data:  # not a sale that was seen, but what became of one
         return None
-    recorded = co.basket_of(data)
+    recorded = ce.basket_of(data)
     return recorded if recorded == replace(basket, at=recorded.at, after_redemptions=False) else None
 
 
@@ -250,7 +251,7 @@ def granted(state: State, answer: Answered, intent: GrantPoints, rules: Rules) -
         state = replace(state, redemptions=tuple(one for one in state.redemptions if one.id not in {each.id for each in lost}))
         state, again = grant(state, answer.now, intent.basket, intent.card, rules, reply=intent.reply, opens=intent.opens)
         return state, (*cr.let_go(answer.now, lost, cr.LET_GO, rules), *again)
-    live = co.live_of(answer.data, answer.event_id)
+    live = ce.live_of(answer.data, answer.event_id)
     if answer.result == "duplicate":
         left = tuple(one for one in state.redemptions if one.id not in {each.id for each in live.used})
         state = replace(state, card=None, basket=None, live={**state.live, live.sale_id: live}, redemptions=left)

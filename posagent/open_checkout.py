@@ -4,7 +4,8 @@
 
     {"sale_id", "amount", "paid", "member": masked, "payable", "per_rate": [{"tax", "amount", "discount"}], "reductions": [{"id", "kind", …}],
      "coupons": [{"key", "label", "benefit": {"ja", "en"}, "last_day", "usable", "code"}],
-     "points": {"balance", "as_of", "redeemable", "yen"} | null, "stamps": [{"label", "position", "size"}], "asking": true | false}
+     "points": {"balance", "as_of", "redeemable", "yen"} | null, "stamps": [{"label", "position", "size"}], "asking": true | false,
+     "value": {"label", "balance" | null, "usable"} | null, "charge": {"label", "unit", "min", "max"} | null, "accounts": [{"name", "label"}]}
 
 Balances are the snapshot's and this register's own grants since, and carry the snapshot's time."""
 
@@ -21,6 +22,7 @@ from posagent.loyalty.model import Coupon, Member, SaleRejected
 from posagent.loyalty.quote import facts_of, trusted
 from posagent.loyalty.reductions import redeem_limit, refuses
 from posagent.loyalty.rules import Program
+from posagent.loyalty.value import value_account
 from posagent.redeeming import fields_of, points_account
 
 MOST_COUPONS = 20
@@ -37,6 +39,7 @@ def open_checkout(state: State, now: Now, rules: Rules) -> dict[str, Any] | None
         "member": card.masked if card else None, "amount": basket.total if basket else None, "paid": basket.paid if basket else None,
         "sale_id": sale_id_of(basket, rules) if basket else None, "payable": basket.total if basket else None, "per_rate": [],
         "reductions": [], "coupons": [], "points": None, "stamps": [], "asking": bool(state.asking),
+        "value": None, "charge": None, "accounts": [],
     }  # fmt: skip
     program = rules.program
     if program is None:
@@ -56,7 +59,32 @@ def open_checkout(state: State, now: Now, rules: Rules) -> dict[str, Any] | None
             if account.card and member.as_of is not None
         ]
         shown["coupons"] = _coupons(state, member, program, now, rules)
+        shown["value"] = _value(state, member, shown["payable"], program, now, rules)
+        shown["charge"] = _charge(program, now, rules)
+        paid_in = value_account(program)
+        shown["accounts"] = [{"name": one.name, "label": one.label} for one in program.accounts if paid_in is None or one.name != paid_in.name]
     return shown
+
+
+def _value(state: State, member: Member, payable: int | None, program: Program, now: Now, rules: Rules) -> dict[str, Any] | None:
+    """Prepaid value as a tender: the most that is left to pay; 0: not in this sale. Whether the balance is enough is head office's to say,
+    for a charge of a minute ago is not in the snapshot. None: the program has no such account."""
+    account = value_account(program)
+    if account is None:
+        return None
+    used = any(one.kind == "value" for one in kept_for(state, state.basket))
+    usable = rules.head_office and not now.offline and member.status != "earn_only" and not used and state.basket is not None
+    balance = member.balances.get(account.name, 0) if member.as_of is not None else None
+    return {"label": account.label, "balance": balance, "usable": payable or 0 if usable else 0}
+
+
+def _charge(program: Program, now: Now, rules: Rules) -> dict[str, Any] | None:
+    """What the cashier may charge; None: nothing, or not now."""
+    account = value_account(program)
+    if account is None or account.charge is None or not rules.head_office or now.offline:
+        return None
+    limits = account.charge
+    return {"label": account.label, "unit": limits.unit, "min": limits.unit if limits.min is None else limits.min, "max": limits.max}
 
 
 def _points(state: State, member: Member, payable: int | None, program: Program, now: Now, rules: Rules) -> dict[str, Any] | None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any, assert_never
 
 from posagent import events as ev
-from posagent.checkout import Basket, Now, Rules, drafted, sale_id_of
+from posagent.checkout import Basket, Now, Rules, sale_id_of
+from posagent.checkout_events import drafted
 from posagent.events import Draft
 from posagent.redeeming import Redemption, Share, as_json
 

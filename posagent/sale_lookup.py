@@ -12,7 +12,8 @@ from datetime import date
 from hashlib import sha256
 
 from offline_queue.events import Event
-from posagent.checkout import Basket, Live, Rules, basket_of, live_of
+from posagent.checkout import Basket, Live, Rules
+from posagent.checkout_events import basket_of, live_of
 from posagent.counter_amend import refunded_of
 
 Find = Callable[[str], Event | None]
