@@ -200,6 +200,11 @@ class Register:
         del self.cabled[name]
         return self.hand.unplug(name)
 
+    def put_away(self, name: str) -> None:
+        """A device leaves the counter."""
+        del self.cabled[name]
+        self.hand.put_away(name)
+
     def plug_printer(self) -> float:
         """The slip printer on its cable."""
         return self.plug(devices.printer(self._printer_server.port))

@@ -80,6 +80,10 @@ class HandLine:
         """Pulls a device out; the guest's clock."""
         return float(self._order("unplug", 20, name=name)["at"])
 
+    def put_away(self, name: str) -> None:
+        """Pulls a device out for good."""
+        self._order("put_away", 20, name=name)
+
     def feed(self, name: str, chunks: list[bytes], gap_s: float = 0.0) -> tuple[float, int]:
         """Lets a device send; (the guest's clock after the last chunk, how many chunks went out)."""
         answer = self._order("feed", 60, name=name, chunks=[chunk.hex() for chunk in chunks], gap_s=gap_s)

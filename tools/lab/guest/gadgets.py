@@ -107,6 +107,13 @@ class Gadget:
             (self._folder / "UDC").write_text("\n")
         return time.monotonic()
 
+    def put_away(self) -> None:
+        """Off its cable and out of the kernel, which keeps four HID gadgets and no more."""
+        self.unplug()
+        (self._folder / "configs/c.1" / self._function).unlink()
+        for part in ("configs/c.1", f"functions/{self._function}", "strings/0x409", "."):
+            (self._folder / part).rmdir()
+
     @property
     def node(self) -> Path:
         """The device's own end: /dev/hidgN, /dev/ttyGSN, /dev/g_printerN."""

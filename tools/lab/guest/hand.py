@@ -85,6 +85,11 @@ class Hand:
         """A device leaves its cable."""
         return {"at": self._gadgets[order["name"]].unplug()}
 
+    def do_put_away(self, order: dict[str, Any]) -> dict[str, Any]:
+        """A device is not needed any more."""
+        self._gadgets.pop(order["name"]).put_away()
+        return {}
+
     def do_feed(self, order: dict[str, Any]) -> dict[str, Any]:
         """A device sends."""
         at, sent = self._gadgets[order["name"]].feed([bytes.fromhex(chunk) for chunk in order["chunks"]], order.get("gap_s", 0.0))

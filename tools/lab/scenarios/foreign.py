@@ -47,7 +47,7 @@ def play(register: Register, play: Play) -> Figures:
         raise Failed(f"the scanner typed {len(taken)} keys into the desktop")
     register.ring_up(700)
     register.told("granted", told + 1, "the scanner's scan, which no desktop heard")
-    register.unplug("keyboard")
+    register.put_away("keyboard")
     return {"desktop_heard_foreign": len(heard), "desktop_heard_scanner": len(taken)}
 
 

@@ -29,7 +29,7 @@ def play(register: Register, play: Play) -> Figures:
         register.plug(away)
         register.devices_ok("left", "right")
     for twin in TWINS:
-        register.unplug(twin["name"])
+        register.put_away(twin["name"])
     _use(register, usual)
     register.devices_ok("gun", "pos", "com")
     return {"ports": ports}
