@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
@@ -66,7 +66,7 @@ class DoorSales:
         if isinstance(sale, ReadSale) and sale.standing:
             try:
                 answer.result(RECORDED_S)
-            except TimeoutError:
+            except (TimeoutError, CancelledError):
                 raise DeviceTimeout(f"{self._name}: a sale was not recorded in time; its file is read again", code="E200") from None
 
     def _answered(self, answer: Future[Reply]) -> None:

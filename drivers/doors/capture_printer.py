@@ -20,6 +20,7 @@ import os
 import select
 import socket
 import time
+from collections import deque
 from collections.abc import Sequence
 
 from drivers.doors.ends import End, begin_connect, listen, of_socket, open_node, open_pty
@@ -67,6 +68,8 @@ class CapturePrinter:
         self._printer: End | None = None
         self._connecting: socket.socket | None = None
         self._unread = bytearray()
+        self._ended: deque[bytearray] = deque()  # of connections that have ended, and are not understood yet
+        self._trouble: DeviceError | None = None
         self._found: list[CapturedSale] = []
         self._clear()
         where = options["listen"]
@@ -89,18 +92,27 @@ class CapturePrinter:
 
     def read(self, timeout_s: float) -> Sequence[CapturedSale]:
         """See the port. Raises DeviceMissing when the real printer cannot be reached."""
+        if self._trouble is not None:
+            raise self._trouble
         deadline = time.monotonic() + timeout_s
         while not self._found:
             now = time.monotonic()
             if now >= deadline:
                 break
-            self._turn(max(0.0, min(deadline - now, self._patience(now))))
+            try:
+                self._turn(max(0.0, min(deadline - now, self._patience(now))))
+            except DeviceError as trouble:  # what was printed before is sold: first tell that
+                self._read_through(for_s=3600)
+                if not self._found:
+                    raise
+                self._trouble = trouble
         found, self._found = self._found, []
         return found
 
     def close(self) -> None:
         """See the port."""
         self._hang_up(hard=False, pty_too=True)
+        self._read_through(for_s=3600)
         for waiting in (self._server, self._seat):
             if waiting is not None:
                 waiting.close()
@@ -122,7 +134,7 @@ class CapturePrinter:
     def _patience(self, now: float) -> float:
         """How long nothing may happen before something must."""
         quiet = now - self._heard
-        if self._unread:
+        if self._behind():
             return QUIET_S - quiet
         if self._deaf_until:
             return self._deaf_until - now
@@ -139,8 +151,8 @@ class CapturePrinter:
     def _may_give_turn(self) -> bool:
         """Between two jobs, and nothing is on its way."""
         if self._pos is None:
-            return True
-        idle = self._between and not (self._unread or self._to_printer or self._connecting)
+            return not self._ended
+        idle = self._between and not (self._behind() or self._to_printer or self._connecting)
         return idle and time.monotonic() - self._heard >= TURN_QUIET_S
 
     def _turn(self, wait_s: float) -> None:
@@ -160,7 +172,7 @@ class CapturePrinter:
             self._serve_guest(events)
         elif self._pos is not None and (events := ready.get(self._pos.descriptor)):
             self._serve_pos(events)
-        if len(self._unread) >= MOST_UNREAD:
+        if self._behind() >= MOST_UNREAD:
             self._read_through()
 
     def _watched(self) -> select.poll:
@@ -175,7 +187,7 @@ class CapturePrinter:
             if self._seat is not None and self._may_give_turn():
                 poll.register(self._seat, select.POLLIN)
             if self._pos is not None:
-                listens = not self._pos_done and room and len(self._unread) < 4 * MOST_UNREAD
+                listens = not self._pos_done and room and self._behind() < 4 * MOST_UNREAD
                 poll.register(self._pos.descriptor, (select.POLLIN if listens else 0) | writes)
         if self._printer is not None:
             listens = len(self._to_pos) < MOST_WAITING
@@ -194,7 +206,7 @@ class CapturePrinter:
 
     def _idle(self, now: float) -> None:
         quiet = now - self._heard
-        if self._unread:
+        if self._behind():
             self._read_through()
         elif self._connecting is not None and quiet >= CONNECT_S:
             self._printer_away(f"does not answer at {self._forward}")
@@ -209,12 +221,21 @@ class CapturePrinter:
 
     def _read_through(self, for_s: float = SLICE_S) -> None:
         until = time.monotonic() + for_s
-        while self._unread:
-            raw = bytes(self._unread[:SLICE])
-            del self._unread[:SLICE]
-            self._take_in(raw, "bytes")
+        while self._behind():
+            unread = self._ended[0] if self._ended else self._unread
+            if unread:
+                raw = bytes(unread[:SLICE])
+                del unread[:SLICE]
+                self._take_in(raw, "bytes")
+            else:
+                self._ended.popleft()
+                self._take_in(b"", "closed")
             if time.monotonic() >= until:
                 break
+
+    def _behind(self) -> int:
+        """Bytes, and ends of connections, that are not understood yet."""
+        return len(self._unread) + sum(map(len, self._ended)) + len(self._ended)
 
     def _take_in(self, raw: bytes, moment: Moment) -> None:
         heard = self._understand(raw, moment)
@@ -426,9 +447,9 @@ class CapturePrinter:
             self._pos.close(hard=hard)
             self._pos = None
         self._printer = self._connecting = None
-        self._read_through(for_s=3600)
         if had_pos:
-            self._take_in(b"", "closed")
+            self._ended.append(self._unread)
+            self._unread = bytearray()
         self._clear()
 
 

@@ -18,7 +18,7 @@ import time
 from collections.abc import Sequence
 
 from drivers.doors.ends import End, open_node, open_pty
-from drivers.doors.options import READING
+from drivers.doors.options import PROFILE
 from posagent.errors import DeviceError, DeviceMissing, SettingsError
 from posagent.ports import CapturedSale, Carries, Driver, Heard, Option, Options, Understand
 
@@ -155,7 +155,7 @@ DRIVER = Driver(
         "tap": Option(str, "overhear: the serial port at which a receive-only cable ends", ""),
         "forward": Option(str, "pass-through: the real display's serial port; empty: there is none", ""),
         "baud": Option(int, "of the real line", 9600, minimum=1200, maximum=115200),
-        **READING,
+        **PROFILE,
     },
     open=_open,
 )
