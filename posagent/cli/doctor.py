@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +14,15 @@ from posagent.cli.common import add_json, add_settings, print_json
 from posagent.errors import PosagentError
 
 if TYPE_CHECKING:
-    from posagent.doctor.examine import Asked
+    from posagent.doctor.case import Case
+    from posagent.doctor.examine import Asked, Looked
+    from posagent.doctor.words import Language
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declares the options."""
     parser.add_argument("--quick", action="store_true", help="leave out what takes seconds: network, disk flush, kernel messages")
+    parser.add_argument("--loop", action="store_true", help="print the test slip and wait until every scanner has read it (a minute)")
     parser.add_argument("--strict", action="store_true", help="exit with 4 where there are only warnings")
     parser.add_argument("--lang", choices=("ja", "en"), default=None, help="default: the register's language, else $LANG")
     add_settings(parser)
@@ -33,16 +37,37 @@ def run(args: Namespace) -> int:
 
     case = gather(Path(args.settings), asked)
     looked = examine(case, quick=args.quick)
+    usual = case.settings.register.language if case.settings else "ja" if os.environ.get("LANG", "").startswith("ja") else "en"
+    language = args.lang or usual
+    if args.loop:
+        looked.append(_loop(case, language))
     told = as_json(looked)
     if args.json:
         print_json(told)
     else:
-        usual = case.settings.register.language if case.settings else "ja" if os.environ.get("LANG", "").startswith("ja") else "en"
         colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        print("\n".join(lines(looked, args.lang or usual, colour=colour)))
+        print("\n".join(lines(looked, language, colour=colour)))
     if case.settings is None:
         return 78
     return 1 if told["level"] == "problem" else 4 if told["level"] == "warning" and args.strict else 0
+
+
+def _loop(case: Case, language: Language) -> Looked:
+    """The closed loop, with what the person must do on standard error."""
+    from posagent.doctor.examine import Looked
+    from posagent.doctor.finding import Check, unknown
+    from posagent.doctor.loop import closed_loop
+    from posagent.doctor.words import said
+
+    def say(words: str) -> None:
+        told = said(words, {}, language)
+        print(f"{told.wrong}. {told.todo}", file=sys.stderr, flush=True)
+
+    socket = case.settings.screen.socket if case.settings else None
+    if socket is None or case.agent != "running":
+        return Looked(Check("D-302", lambda _: ()), (unknown("room_unasked"),))
+    found = tuple(closed_loop(lambda *asked: ask_agent(socket, *asked), say, time.monotonic, time.sleep))
+    return Looked(Check("D-302", lambda _: ()), found)
 
 
 def asked(socket: Path) -> Asked:

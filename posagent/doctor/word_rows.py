@@ -540,4 +540,29 @@ WORDS: dict[str, tuple[Said, Said]] = {
         "Sending to head office has stopped",
         "Tell support this and what posagent queue status says.",
     ),
+    # ---- the closed loop
+    "loop_scan": _row(
+        "テスト印字が出ます",
+        "60 秒のうちに、出てきた紙のコードを、すべてのスキャナで 1 回ずつ読み取ってください。",
+        "The test slip is coming out",
+        "Within 60 s, scan a code on it once with every scanner.",
+    ),
+    "loop_incomplete": _row(
+        "一周の試験には、プリンタとスキャナの両方が必要です（プリンタ {printers}・スキャナ {scanners}）",
+        "posagent devices の表示を設定に加えてください。",
+        "The loop needs a printer and a scanner (printers {printers}, scanners {scanners})",
+        "Add what posagent devices prints to the settings.",
+    ),
+    "loop_unprinted": _row(
+        "{device} から {seconds} 秒のうちにテスト印字が出ませんでした",
+        "紙、カバー、電源を見てから、もう一度実行してください。",
+        "{device} did not print its test slip within {seconds} s",
+        "Look at paper, cover and power, then run it again.",
+    ),
+    "loop_unread": _row(
+        "{device} が {seconds} 秒のうちに読み取りませんでした",
+        "印字が薄くないか、スキャナの窓が汚れていないかを見てください。シリアルは --probe、キーボード型は --calibrate。",
+        "{device} read nothing whole within {seconds} s",
+        "Is the print faint, the window dirty? Serial: posagent devices --probe PORT; keyboard: --calibrate.",
+    ),
 }

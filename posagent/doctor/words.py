@@ -53,6 +53,7 @@ NAMES: dict[str, tuple[str, str]] = {
     "D-210": ("udev の規則", "udev rules"),
     "D-300": ("エージェントへの問い合わせ", "asking the agent"),
     "D-301": ("機器の状態", "device states"),
+    "D-302": ("印字から読み取りまで", "closed loop"),
     "D-303": ("プリンタ", "printers"),
     "D-304": ("人の判断待ち", "waiting for a person"),
     "D-401": ("本部との接続", "head office"),
