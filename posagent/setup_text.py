@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 MARK = "# Written by `posagent setup`; run it again to change it. `posagent check-config` tells every problem at once.\n"
@@ -19,6 +19,16 @@ class Device:
     kind: str
     name: str
     settings: Mapping[str, Any]
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        """Which device it is, whatever else its table says."""
+        return place_of(self.settings)
+
+
+def place_of(settings: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What a table says of where its device is."""
+    return tuple(str(settings.get(key, "")) for key in ("driver", "port", "device", "node", "usb", "host"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +83,21 @@ def read_answers(text: str) -> Answers:
     first = _dict(codes[0]) if isinstance(codes, list) and codes else {}
     prefixes = first.get("prefixes")
     members = str(prefixes[0]) if isinstance(prefixes, list) and prefixes else PREFIX
-    return Answers(**{**own, "url": str(cloud.get("url", "")), "members": members})  # type: ignore[arg-type]  # names of texts only
+    devices = tuple(_device(kind, table) for kind in ("scanner", "printer") for table in _tables(top.get(kind)))
+    answers = Answers(**{**own, "url": str(cloud.get("url", "")), "members": members}, devices=devices)  # type: ignore[arg-type]  # texts only
+    for door in _tables(top.get("sale_door")):
+        if door.get("driver") == "capture-printer" and "forward" in door:
+            listen = str(door.get("listen", answers.door_listen))
+            return replace(answers, door="printer", door_listen=listen, door_forward=str(door["forward"]))
+    return answers
+
+
+def _tables(value: object) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _device(kind: str, table: dict[str, Any]) -> Device:
+    return Device(kind, str(table.get("name", kind)), {key: value for key, value in table.items() if key != "name"})
 
 
 def own_work(text: str) -> bool:

@@ -9,27 +9,26 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 from posagent.cli.common import add_settings
+from posagent.cli.setup_asking import Asking, typed_line
+from posagent.cli.setup_devices import ADDRESS, choose_devices, find
 from posagent.cli.setup_trial import try_devices
 from posagent.cli.setup_words import say
 from posagent.errors import PosagentError, SettingsError
-from posagent.ports import Driver, Found
+from posagent.ports import Found
 from posagent.registry import load_drivers
-from posagent.setup_text import Answers, Device, Door, own_work, read_answers, settings_text
+from posagent.setup_text import Answers, Door, own_work, read_answers, settings_text
 
 ASKED = ("url", "company", "brand", "store", "register", "store_name", "members")
 DOORS: dict[str, Door] = {"1": "program", "2": "printer", "3": "typed"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 _PREFIX = re.compile(r"\d{1,12}(-\d{1,12})?")
-_ADDRESS = re.compile(r"[A-Za-z0-9.\-]+(:\d{1,5})?|\[[0-9a-fA-F:]+\](:\d{1,5})?")
 _RECEIVER = re.compile(r"https://[^\s/]+(/\S*)?|http://(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?(/\S*)?")
 
 
@@ -65,12 +64,8 @@ def run(args: Namespace) -> int:
     answers = _who(args, asking, answers)
     answers = _about(args, asking, answers)
     registry = load_drivers()
-    found = _find(registry.drivers.values())
-    scanners = _choose(asking, "scanners", [one for one in found if one.kind == "scanner"], args.scanner)
-    printers = _choose(asking, "printers", [one for one in found if one.kind == "printer"], args.printer)
-    devices = [Device("scanner", f"scanner-{at}", one.settings) for at, one in enumerate(scanners, 1)]
-    devices += [Device("printer", f"printer-{at}", one.settings) for at, one in enumerate(printers, 1)]
-    devices += _network(asking, args.printer, len(printers))
+    found = find(registry.drivers.values())
+    devices, scanners = choose_devices(asking, found, answers.devices, args.scanner, args.printer)
     answers = _door(args, asking, replace(answers, devices=tuple(devices)))
     _write(path, before, answers, args, asking)
     _tell_udev(scanners, asking)
@@ -79,37 +74,6 @@ def run(args: Namespace) -> int:
     if not args.no_start:
         _start(asking, stopped)
     return 0 if good else 1
-
-
-class Asking:
-    """Questions on a plain terminal; with --no-input the default is the answer, and none is an error."""
-
-    def __init__(self, args: Namespace, language: str) -> None:
-        self.language, self.silent = language, bool(args.no_input)
-
-    def tell(self, key: str, more: str = "") -> None:
-        """One line."""
-        print(f"{say(key, self.language)}{': ' if more else ''}{more}", flush=True)
-
-    def ask(self, key: str, default: str, good: Callable[[str], object], flag: str = "") -> str:
-        """The answer, once it is good. Raises SettingsError without input."""
-        if self.silent:
-            if good(default):
-                return default
-            raise SettingsError(f"--{flag or key.replace('_', '-')}: {say('missing', self.language)}: {say(key, self.language)}")
-        while True:
-            typed = typed_line(f"{say(key, self.language)}{f' [{default}]' if default else ''}: ") or default
-            if good(typed):
-                return typed
-            self.tell("again")
-
-
-def typed_line(question: str) -> str:
-    """Raises SettingsError where nobody can answer."""
-    try:
-        return input(question).strip()
-    except EOFError:
-        raise SettingsError("setup was left before its end; nothing was written. Without a terminal: --no-input, see --help") from None
 
 
 def _language(default: str) -> str:
@@ -180,62 +144,18 @@ def _about(args: Namespace, asking: Asking, answers: Answers) -> Answers:
     )
 
 
-def _find(drivers: Sequence[Driver] | object) -> list[Found]:
-    found: list[Found] = []
-    for driver in cast("Sequence[Driver]", drivers):
-        try:
-            found += [one for one in driver.find() if one.settings]
-        except (PosagentError, OSError) as trouble:
-            print(f"! {driver.name}: {trouble}", file=sys.stderr)
-    return sorted(found, key=lambda one: (one.kind, one.node))
-
-
-def _choose(asking: Asking, key: str, found: list[Found], flags: list[str] | None) -> list[Found]:
-    """Those that the flags name, else those that the person picks; a device with a remark is not picked by itself."""
-    usual = [one for one in found if not one.note]
-    if flags is not None:
-        named = [one for one in found if {one.node, one.identity} & set(flags)]
-        return usual if "auto" in flags else named
-    if asking.silent:
-        return usual
-    asking.tell(key)
-    if not found:
-        asking.tell("none_found")
-        return []
-    for at, one in enumerate(found, 1):
-        print(f"  {at}  {one.title}  {one.node}{f'  ({one.note})' if one.note else ''}{f'  held by {one.held_by}' if one.held_by else ''}")
-    default = ",".join(str(found.index(one) + 1) for one in usual) or "0"
-
-    def good(text: str) -> bool:
-        return all(word.strip().isdigit() and int(word) <= len(found) for word in text.split(","))
-
-    picked = asking.ask("choose", default, good)
-    return [found[int(word) - 1] for word in picked.split(",") if int(word) > 0]
-
-
-def _network(asking: Asking, flags: list[str] | None, others: int) -> list[Device]:
-    hosts = [flag for flag in flags or [] if flag not in {"auto", "none"} and not flag.startswith(("/", "usb:")) and _ADDRESS.fullmatch(flag)]
-    if flags is None and not asking.silent:
-        hosts = [typed] if (typed := asking.ask("network", "", lambda text: not text or _ADDRESS.fullmatch(text))) else []
-    found = []
-    for at, host in enumerate(hosts, others + 1):
-        name, _, port = host.rpartition(":") if re.search(r":\d+$", host) else (host, "", "")
-        found.append(Device("printer", f"printer-{at}", {"driver": "escpos-tcp", "host": name, **({"port": int(port)} if port else {})}))
-    return found
-
-
 def _door(args: Namespace, asking: Asking, answers: Answers) -> Answers:
     if args.door:
         kind, _, forward = str(args.door).partition("=")
-        if kind not in DOORS.values() or (kind == "printer") != bool(_ADDRESS.fullmatch(forward)):
+        if kind not in DOORS.values() or (kind == "printer") != bool(ADDRESS.fullmatch(forward)):
             raise SettingsError(f"--door {args.door}: write program, typed, or printer=HOST:PORT")
         return replace(answers, door=cast("Door", kind), door_forward=forward)
     if asking.silent:
         return answers
-    door = DOORS[asking.ask("door", "1", lambda text: text in DOORS)]
+    door = DOORS[asking.ask("door", next(key for key, door in DOORS.items() if door == answers.door), lambda text: text in DOORS)]
     if door != "printer":
         return replace(answers, door=door)
-    forward = asking.ask("forward", "", lambda text: _ADDRESS.fullmatch(text) and ":" in text)
+    forward = asking.ask("forward", answers.door_forward, lambda text: ADDRESS.fullmatch(text) and ":" in text)
     asking.tell("door_told", answers.door_listen)
     return replace(answers, door=door, door_forward=forward)
 
@@ -256,6 +176,8 @@ def _write(path: Path, before: str, answers: Answers, args: Namespace, asking: A
     write_private(path, text.encode(), 0o640)
     _give_to_agent(path)
     asking.tell("written", str(path))
+    if not answers.url and not (path.parent / "program.toml").exists():
+        asking.tell("rules", str(path.parent / "program.toml"))
 
 
 def _give_to_agent(path: Path) -> None:

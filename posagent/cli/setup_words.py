@@ -31,6 +31,10 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "door_told": ("POS のプリンタ設定をこのアドレスに変えてください", "Now give the POS this address as its printer's"),
     "written": ("設定を書きました", "The settings are written"),
+    "rules": (
+        "本部がないので、ポイントの規則をここに置いてください（例: /usr/share/doc/posagent/examples/program.toml）",
+        "Without head office the store's rules must lie here (example: /usr/share/doc/posagent/examples/program.toml)",
+    ),
     "kept": ("前の設定はここに残しました", "The earlier file is kept as"),
     "problems": ("設定に問題があり、何も書いていません", "The settings have problems; nothing was written"),
     "rule": ("この機器をスキャナとして登録しました", "This device is now known as a scanner"),

@@ -29,7 +29,7 @@ OWN = ("--company", "acme", "--brand", "cafe", "--store", "0042", "--register", 
 @pytest.fixture
 def setup(tmp_path, capsys, monkeypatch):
     """Runs the command without devices of this machine; (exit code, what it said)."""
-    monkeypatch.setattr(setting_up, "_find", lambda drivers: list(run.found))
+    monkeypatch.setattr(setting_up, "find", lambda drivers: list(run.found))
     monkeypatch.setattr(setting_up, "_systemctl", lambda *words: run.commands.append(words) or run.systemd)
 
     def run(*words: str, typed: tuple[str, ...] | None = None) -> tuple[int, str]:
@@ -87,6 +87,24 @@ def test_it_runs_again_with_what_it_knows_and_no_new_code(setup, head_office):
     assert [path.name for path in setup.path.parent.iterdir() if path.name.startswith("posagent.toml")] == ["posagent.toml"]
 
 
+def test_run_again_it_keeps_devices_that_are_unplugged_and_what_was_set_for_them(setup):
+    wedge = {"driver": "wedge", "device": "usb:0c2e:0b81"}
+    setup.found[:] = [Found("wedge", "scanner", "Voyager", "/dev/input/event5", "usb:0c2e:0b81", settings=wedge)]
+    assert setup(*OWN, "--printer", "192.0.2.9", "--door", "printer=192.0.2.8:9100", "--no-test")[0] == 0
+    text = setup.path.read_text().replace('"usb:0c2e:0b81"', '"usb:0c2e:0b81"\nlayout = "jis"')
+    setup.path.write_text(text.replace("scanner-1", "counter"))
+    setup.found.append(Found("serial", "scanner", "new", "/dev/ttyACM1", "usb:1:2", settings={"driver": "serial", "port": "/dev/ttyACM1"}))
+    del setup.found[0]
+    for words, typed in ((("--store-name", "x"), None), ((), ("2", "", "", "", "", "", "", "", "", "", "", ""))):
+        code, said = setup(*words, "--no-test", "--no-start", typed=typed)
+        assert code == 0, said
+        settings, _ = load_settings(setup.path)
+        assert [(one.name, one.options.get("layout")) for one in settings.of("scanner")] == [("counter", "jis")]
+        assert settings.of("printer")[0].options["host"] == "192.0.2.9"
+        assert settings.of("sale_door")[0].options["forward"] == "192.0.2.8:9100"
+        assert settings.register.store_name == "x"
+
+
 def test_somebodys_own_file_is_kept_beside_the_new_one(setup):
     setup.path.write_text('# mine\n[register]\ncompany = "old"\n')
     code, said = setup(*OWN, "--no-test")
@@ -127,6 +145,7 @@ def test_a_person_answers_and_sees_the_devices(setup, head_office):
     )  # fmt: skip
     code, said = setup("--no-test", "--no-start", typed=typed)
     assert code == 0, said
+    assert "program.toml" not in said  # head office hands the rules down
     assert "1  QuickScan  /dev/ttyACM0" in said
     assert "(not known)" in said
     assert said.count("Please look at what you typed") == 5
@@ -211,7 +230,7 @@ def test_what_was_written_is_read_back():
     assert own_work(text)
     assert read_answers(text) == answers
     assert read_answers("not toml =") == Answers()
-    assert read_answers('register = 1\ncode = {}\n[cloud]\nurl = ["x"]') == Answers(url="['x']")
+    assert read_answers('register = 1\ncode = {}\nscanner = 1\nprinter = ["x"]\n[cloud]\nurl = ["x"]') == Answers(url="['x']")
 
 
 def test_the_file_is_what_the_folder_says(tmp_path: Path):
