@@ -47,6 +47,8 @@ def refund_asked(state: State, asked: RefundAsked, rules: Rules) -> Step:
     program, holder = rules.program, live.holder
     if asked.role != "manager":
         return refusing(state, asked.reply, "E613")
+    if state.voided.get(live.sale_id, 0) >= live.number:  # since the journal was looked at
+        return refusing(state, asked.reply, "E609")
     if program is None or holder is None or live.program != program.reference:
         return refusing(state, asked.reply, "E667")
     today, sold = business_date(asked.now.at, program.day_start), date.fromisoformat(live.business_date)

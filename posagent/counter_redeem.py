@@ -42,6 +42,7 @@ from posagent.loyalty.model import Refusal, Sale, SaleRejected
 from posagent.loyalty.offline import Situation, offline_allows
 from posagent.loyalty.reductions import redeem_limit
 from posagent.loyalty.rules import Program
+from posagent.loyalty.value import value_account
 from posagent.redeeming import Reckoning, Redemption, Share, fields_of, points_account, reckon, taken
 from posagent.redemption_events import hold_placed, hold_released, used
 
@@ -108,7 +109,7 @@ def redeem_asked(state: State, asked: RedeemAsked, rules: Rules) -> Step:
         return state, ()
     if code := _cannot(state, asked):
         return refusing(state, asked.reply, code)
-    if asked.kind != "coupon" and (limit := _most(asked, state, basket, program, rules)) != asked.amount:
+    if asked.kind != "coupon" and ((limit := _most(asked, state, basket, program, rules)) != asked.amount or not limit):
         return refusing(state, asked.reply, "E652", {"limit": limit})
     if not rules.head_office or asked.now.offline:
         return _on_own_authority(state, asked, "E642" if rules.head_office else "E643", rules)
@@ -142,7 +143,7 @@ def _most(asked: RedeemAsked, state: State, basket: Basket, program: Program, ru
     except SaleRejected:
         return 0
     if asked.kind == "value":
-        return min(asked.amount, payable)
+        return min(asked.amount, payable) if value_account(program) else 0
     account = points_account(program)
     return redeem_limit(account.redeem, asked.amount, payable)[0] if account and account.redeem else 0
 

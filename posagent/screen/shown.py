@@ -37,11 +37,14 @@ def shown_status(backend: Backend, status: Status, last_seq: int) -> dict[str, A
     }
 
 
+_NOBODYS: dict[str, Any] = {"member": None, "coupons": [], "points": None, "stamps": [], "reductions": []}
+
+
 def without_members(shown: dict[str, Any]) -> dict[str, Any]:
-    """The same for a technician: nothing of a customer, not even masked."""
-    opened = shown["open"]
+    """The same for a technician: nothing of a customer, not even masked, and not what he owns."""
+    opened = shown["open"] and {key: _NOBODYS.get(key, value) for key, value in shown["open"].items()}
     questions = [{**question, "member": None} for question in shown["questions"]]
-    return {**shown, "open": {**opened, "member": None} if opened else None, "questions": questions}
+    return {**shown, "open": opened, "questions": questions}
 
 
 def shown_event(event: PageEvent) -> dict[str, Any]:

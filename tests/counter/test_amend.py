@@ -148,6 +148,17 @@ def test_a_refund_needs_a_manager_its_own_program_and_thirty_days() -> None:
     assert not till.of(ev.SALE_REFUNDED)
 
 
+def test_a_sale_that_is_voided_while_its_refund_is_on_its_way_is_not_refunded() -> None:
+    till = shop()
+    sale_id = sold(till)
+    before = live(till, sale_id)
+    till.void(sale_id)
+    till.asked += 1
+    till.feed(RefundAsked(till.now(), before, ((0, 1500, 1),), None, "returned", "boss", "manager", till.asked))
+    assert till.replies[till.asked].fields["code"] == "E609"
+    assert not till.of(ev.SALE_REFUNDED)
+
+
 def test_where_the_rules_would_give_another_result_than_stands_on_record_nothing_is_guessed() -> None:
     till = shop()
     sale_id = sold(till)

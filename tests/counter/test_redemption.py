@@ -286,6 +286,17 @@ def test_points_have_steps_a_least_and_the_sale_as_their_most(points: int, code:
     assert said["code"] == "E652" or till.office.asked
 
 
+@pytest.mark.parametrize("kind", ["points", "value"])
+def test_nothing_is_no_amount_and_what_the_program_does_not_know_is_not_asked_for(kind: str) -> None:
+    till = shop(points=500, value=500)
+    till.scan()
+    till.sale(paid=False)
+    assert till.use(kind, 0).fields["code"] == "E652"
+    till.rules = replace(rules(), head_office=True)
+    assert till.use(kind, 100).fields["code"] == "E652"
+    assert not till.office.asked
+
+
 def test_value_pays_from_the_lots_that_head_office_names_and_reduces_no_points() -> None:
     till = shop(value=3000, bonus=200)
     till.scan()
