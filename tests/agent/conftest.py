@@ -109,7 +109,7 @@ class Register:
         devices = self.till.status().body.get("devices", [])
         return next((device for device in devices if device["name"] == name), {})
 
-    def until(self, holds: object, timeout_s: float = 15.0) -> None:
+    def until(self, holds: object, timeout_s: float = 60.0) -> None:
         """Polls a condition of another process: there is nothing to wait on."""
         deadline = time.monotonic() + timeout_s
         while not holds():  # type: ignore[operator]
