@@ -1,25 +1,25 @@
 """Owns the one algorithm of the receiver: what a batch does to a stream, to the business keys and to the balances, in one transaction.
 
-    lock the stream's row ── gap? fork? ── drop what is stored ── claim business keys ── store every event ── add to balances ── move the stream
+    lock the stream's row ── gap? fork? ── drop what is stored ── verdicts: claim business keys ── coupons ── add to balances
+    ── authorisations and lots ── store every event ── move the stream
 
-The stream's row is the only place where two requests wait for each other, and it belongs to one register. Keys and balances are taken in
-sorted order, so that no two transactions can wait in a circle; balances are only ever added to, never read. The caller answers after commit.
+Requests wait for each other at the stream's row, which belongs to one register, and where they concern the same member or coupon. Rows are
+taken in one order everywhere (keys, coupons, balances, authorisations, lots) and sorted within it, so that no two transactions wait in a
+circle; balances are only ever added to. The caller answers after commit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from offline_queue.answers import Item, Problem
 from offline_queue.chain import first_link, next_link
 from offline_queue.wire import CHAIN_MISMATCH, FORBIDDEN, FORK, FRAMING, GAP, MAX_EVENTS, UNKNOWN_STREAM, Line, Withheld
-from posagent.cloud import schema, settle, timed
+from posagent.cloud import schema
 from posagent.cloud.engine import Row, Work
-from posagent.cloud.reading import NOWHERE, Place, Reading, business
-
-Status = Literal["applied", "duplicate", "conflict", "rejected", "withheld"]
+from posagent.cloud.reading import NOWHERE, Place, Reading
+from posagent.cloud.verdicts import Case, count_coupons, judge, reading_of, settle_counted
 
 
 class Refusal(Exception):
@@ -72,20 +72,6 @@ class Outcome:
     fresh: int
 
 
-@dataclass(slots=True)
-class _Case:
-    """One event on its way to a verdict."""
-
-    line: Line
-    link: bytes
-    reading: Reading | None
-    status: Status = "applied"
-    problem: str = ""
-    of_stream: str | None = None
-    of_seq: int | None = None
-    held: bytes = b""  # digest of the event that holds its business key
-
-
 def check_chain(prev_chain: bytes, lines: Sequence[Line], last_chain: bytes) -> list[bytes]:
     """The links after each line. Raises Refusal (chain-mismatch) when they do not lead to ``last_chain``."""
     links = []
@@ -107,13 +93,13 @@ def ingest(work: Work, batch: Batch) -> Outcome:
         title = f"the receiver holds this stream up to {acked}; send from there"
         raise Refusal(Problem(GAP, title, status=409, expected=acked + 1, chain=chain))
     _check_overlap(work, batch, acked, chain)
-    cases = [_Case(*parts) for parts in zip(batch.lines, batch.links, batch.readings, strict=True)]
+    cases = [Case(*parts) for parts in zip(batch.lines, batch.links, batch.readings, strict=True)]
     fresh = [case for case in cases if case.line.seq > acked]
     adopted = _adoptable(work, batch, [case for case in cases if case.line.seq <= acked])
-    _judge(work, batch, adopted + fresh)
-    _count_coupons(work, batch, adopted + fresh)
+    judge(work, batch.stream_id, adopted + fresh)
+    count_coupons(work, batch.stream_id, batch.now_ms, adopted + fresh)
     work.merge(schema.BALANCE, _additions(adopted + fresh))
-    _settle(work, batch, adopted + fresh)
+    settle_counted(work, batch.stream_id, batch.now_ms, adopted + fresh)
     work.insert(schema.EVENT, [_event_row(batch, case) for case in fresh])
     for case in adopted:
         _adopt(work, batch, case)
@@ -206,150 +192,7 @@ def _overlap_outcome(work: Work, batch: Batch, acked: int, chain: bytes, fresh: 
     return Outcome(acked, chain, tuple(Item(seq, status, problem or "", at or "", of or 0) for seq, status, problem, at, of in found), fresh)
 
 
-# ---------------------------------------------------------------- the verdicts
-
-
-def _judge(work: Work, batch: Batch, cases: Sequence[_Case]) -> None:
-    countable: list[_Case] = []
-    for case in cases:
-        if case.reading is None:
-            case.status, case.problem = "withheld", "the register keeps the body back"
-        elif case.reading.problem:
-            case.status, case.problem = "rejected", case.reading.problem
-        else:
-            countable.append(case)
-    claims = sorted((_claim(batch, case) for case in countable), key=lambda row: (row[:3], row[4]))
-    won = work.insert_absent(schema.GRANT_KEY, claims)
-    if len(won) < len(countable):
-        _compare(work, batch, [case for case in countable if case.line.seq not in won], cases)
-    _check_codes(work, batch, cases)
-    _hold_back(work, [case for case in countable if case.status == "applied"], cases)
-
-
-def _claim(batch: Batch, case: _Case) -> Row:
-    reading = _reading(case)
-    return (reading.place.tenant, reading.place.store, reading.idem, batch.stream_id, case.line.seq, case.line.digest)
-
-
-def _compare(work: Work, batch: Batch, losers: Sequence[_Case], batch_cases: Sequence[_Case]) -> None:
-    """A key that is taken: the same content is a duplicate; other content is a conflict for people, once, however often it is sent."""
-    holders = _holders(work, losers)
-    for case in losers:
-        reading = _reading(case)
-        case.of_stream, case.of_seq, case.held = holders[reading.place.tenant, reading.place.store, reading.idem or ""]
-    bodies = _bodies(work, batch, batch_cases, [case for case in losers if case.held != case.line.digest])
-    contested: list[tuple[_Case, bytes]] = []
-    for case in losers:
-        if case.held == case.line.digest or _says_the_same(case, bodies.get((case.of_stream or "", case.of_seq or 0))):
-            case.status, case.problem = "duplicate", ""
-        else:
-            case.status, case.problem = "conflict", "the same business key stands with other content"
-            contested.append((case, business(case.line.body or b"")))
-    rows = sorted((*_claim(batch, case)[:3], said, batch.stream_id, case.line.seq) for case, said in contested)
-    first_time = work.insert_absent(schema.CONTESTED, rows)
-    for case, said in contested:
-        if case.line.seq not in first_time:
-            reading = _reading(case)
-            known = work.rows(
-                "SELECT stream_id, seq FROM contested WHERE tenant = ? AND store = ? AND idem = ? AND digest = ?",
-                reading.place.tenant, reading.place.store, reading.idem, said,
-            )  # fmt: skip
-            case.status, case.problem, (case.of_stream, case.of_seq) = "duplicate", "of a case that head office decides", known[0]
-
-
-def _says_the_same(case: _Case, first: bytes | None) -> bool:
-    """Whether two different bodies say the same in business terms. Keys of before schema 2 hold what is said instead of the body's digest."""
-    said = business(case.line.body or b"")
-    return said == case.held or (first is not None and said == business(first))
-
-
-def _bodies(work: Work, batch: Batch, batch_cases: Sequence[_Case], losers: Sequence[_Case]) -> dict[tuple[str, int], bytes]:
-    """The events that hold the losers' keys: stored ones, or of this very batch."""
-    found = {(batch.stream_id, case.line.seq): case.line.body for case in batch_cases if case.line.body is not None}
-    by_stream: dict[str, set[int]] = {}
-    for case in losers:
-        if (case.of_stream or "", case.of_seq or 0) not in found:
-            by_stream.setdefault(case.of_stream or "", set()).add(case.of_seq or 0)
-    for stream_id, seqs in by_stream.items():
-        marks = ", ".join("?" * len(seqs))
-        question = f"SELECT seq, body FROM event WHERE stream_id = ? AND seq IN ({marks})"  # noqa: S608 - marks only
-        found |= {(stream_id, seq): bytes(body) for seq, body in work.rows(question, stream_id, *sorted(seqs)) if body is not None}
-    return found
-
-
-def _holders(work: Work, cases: Sequence[_Case]) -> dict[tuple[str, str, str], tuple[str, int, bytes]]:
-    """Who holds each key."""
-    found: dict[tuple[str, str, str], tuple[str, int, bytes]] = {}
-    by_store: dict[tuple[str, str], set[str]] = {}
-    for case in cases:
-        reading = _reading(case)
-        by_store.setdefault((reading.place.tenant, reading.place.store), set()).add(reading.idem or "")
-    for (tenant, store), keys in by_store.items():
-        marks = ", ".join("?" * len(keys))
-        rows = work.rows(
-            f"SELECT idem, stream_id, seq, digest FROM grant_key WHERE tenant = ? AND store = ? AND idem IN ({marks})",  # noqa: S608 - marks only
-            tenant, store, *keys,
-        )  # fmt: skip
-        found |= {(tenant, store, idem): (stream_id, seq, bytes(digest)) for idem, stream_id, seq, digest in rows}
-    return found
-
-
-def _hold_back(work: Work, applied: Sequence[_Case], cases: Sequence[_Case]) -> None:
-    """A void of a grant that was not counted must not be counted either: people decide both."""
-    pending = {_reading(case).event_id for case in cases if case.status in {"conflict", "rejected"}}
-    for case in applied:
-        reading = _reading(case)
-        if reading.ref is None or not reading.entries:
-            continue
-        unsettled = reading.ref in pending or work.rows(
-            "SELECT 1 FROM event WHERE tenant = ? AND event_id = ? AND status IN ('conflict', 'rejected') LIMIT 1",
-            reading.place.tenant,
-            reading.ref,
-        )
-        if unsettled:
-            case.status, case.problem = "conflict", "it corrects an event that was not counted"
-
-
-def _check_codes(work: Work, batch: Batch, cases: Sequence[_Case]) -> None:
-    """A grant on a time-limited code that does not verify waits for people; one that nobody can verify is counted and noted."""
-    found = timed.check(work, _told(batch, cases))
-    for case in cases:
-        match found.get(case.line.seq):
-            case timed.Failed(problem):
-                case.status, case.problem = "conflict", problem
-            case str() as note:
-                case.problem = note
-
-
-def _count_coupons(work: Work, batch: Batch, cases: Sequence[_Case]) -> None:
-    """What applied events say of coupons; a coupon's second use is a conflict for people."""
-    verdicts = settle.use_coupons(work, _told(batch, cases), batch.now_ms)
-    for case in cases:
-        match verdicts.get(case.line.seq):
-            case settle.UsedAlready(stream_id, seq):
-                case.status, case.problem, case.of_stream, case.of_seq = "conflict", "the coupon was used already", stream_id, seq
-            case str() as note:
-                case.problem = note
-
-
-def _settle(work: Work, batch: Batch, cases: Sequence[_Case]) -> None:
-    """Authorisations and lots; a note stays with its event."""
-    notes = settle.settle(work, _told(batch, cases), batch.now_ms)
-    settle.add_activity(work, [_reading(case) for case in cases if case.status == "applied"])
-    for case in cases:
-        case.problem = notes.get(case.line.seq, case.problem)
-
-
-def _told(batch: Batch, cases: Sequence[_Case]) -> list[settle.Told]:
-    """The applied events that may concern more than balances."""
-    return [
-        settle.Told(batch.stream_id, case.line.seq, case.reading)
-        for case in cases
-        if case.status == "applied" and case.reading is not None and (case.reading.lots or case.reading.said)
-    ]
-
-
-def _adoptable(work: Work, batch: Batch, stored: Sequence[_Case]) -> list[_Case]:
+def _adoptable(work: Work, batch: Batch, stored: Sequence[Case]) -> list[Case]:
     """Events that are stored as withheld and whose body comes now. Its digest is in the chain, which has been compared already."""
     if not stored:
         return []
@@ -364,23 +207,18 @@ def _adoptable(work: Work, batch: Batch, stored: Sequence[_Case]) -> list[_Case]
 # ---------------------------------------------------------------- rows
 
 
-def _reading(case: _Case) -> Reading:
-    assert case.reading is not None  # noqa: S101 - withheld events never come here
-    return case.reading
-
-
-def _additions(cases: Sequence[_Case]) -> list[tuple[str, str, str, int]]:
+def _additions(cases: Sequence[Case]) -> list[tuple[str, str, str, int]]:
     sums: dict[tuple[str, str, str], int] = {}
     for case in cases:
         if case.status == "applied":
-            reading = _reading(case)
+            reading = reading_of(case)
             for account, delta in reading.entries:
                 key = (reading.place.tenant, reading.member or "", account)
                 sums[key] = sums.get(key, 0) + delta
     return [(*key, total) for key, total in sorted(sums.items())]
 
 
-def _event_row(batch: Batch, case: _Case) -> Row:
+def _event_row(batch: Batch, case: Case) -> Row:
     place = _place_of(batch, case)
     reading = case.reading or Reading("", place)
     return (
@@ -390,12 +228,12 @@ def _event_row(batch: Batch, case: _Case) -> Row:
     )  # fmt: skip
 
 
-def _place_of(batch: Batch, case: _Case) -> Place:
+def _place_of(batch: Batch, case: Case) -> Place:
     return case.reading.place if case.reading is not None else batch.sender.home or NOWHERE
 
 
-def _adopt(work: Work, batch: Batch, case: _Case) -> None:
-    reading = _reading(case)
+def _adopt(work: Work, batch: Batch, case: Case) -> None:
+    reading = reading_of(case)
     work.run(
         "UPDATE event SET tenant = ?, store = ?, register = ?, event_id = ?, idem = ?, type = ?, member = ?, occurred = ?, body = ?,"
         " digest = NULL, status = ?, problem = ?, of_stream = ?, of_seq = ? WHERE stream_id = ? AND seq = ?",
@@ -404,7 +242,7 @@ def _adopt(work: Work, batch: Batch, case: _Case) -> None:
     )  # fmt: skip
 
 
-def _item(case: _Case) -> Item:
+def _item(case: Case) -> Item:
     if case.status == "applied":
         raise ValueError("an applied event has no item")
     return Item(case.line.seq, case.status, case.problem, case.of_stream or "", case.of_seq or 0)

@@ -9,6 +9,7 @@ import pytest
 
 from posagent.cloud import ingest as ingest_module
 from posagent.cloud import receiver as receiver_module
+from posagent.cloud import verdicts as verdicts_module
 from tools.chaos_cloud import World, run
 
 
@@ -44,13 +45,15 @@ MUTANTS = {
 
 @pytest.mark.parametrize("old, new", MUTANTS.values(), ids=MUTANTS.keys())
 def test_the_simulation_notices_a_missing_safety_line(old, new, monkeypatch):
-    source = Path(ingest_module.__file__).read_text("utf-8")
-    assert source.count(old) == 1
+    (module,) = [one for one in (ingest_module, verdicts_module) if Path(one.__file__).read_text("utf-8").count(old) == 1]
     mutant = types.ModuleType("mutant")
     monkeypatch.setitem(__import__("sys").modules, "mutant", mutant)
-    exec(compile(source.replace(old, new), "mutant", "exec"), mutant.__dict__)  # noqa: S102 - our own source
-    mutant.Refusal = ingest_module.Refusal
-    monkeypatch.setattr(receiver_module, "ingest", mutant.ingest)
+    exec(compile(Path(module.__file__).read_text("utf-8").replace(old, new), "mutant", "exec"), mutant.__dict__)  # noqa: S102 - our own source
+    if module is ingest_module:
+        mutant.Refusal = ingest_module.Refusal
+        monkeypatch.setattr(receiver_module, "ingest", mutant.ingest)
+    else:
+        monkeypatch.setattr(ingest_module, "judge", mutant.judge)
     assert any(run(seed, 500)[0] for seed in range(1, 13))
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from offline_queue import wire
 from offline_queue.answers import Answer, Problem
 from offline_queue.chain import first_link
+from posagent.cloud import schema
+from posagent.cloud.audit import audit
+from posagent.cloud.reading import business
 from tools.fleet import Reply, Stream, call, make_event
 
 
@@ -277,3 +282,28 @@ def test_the_same_first_batch_six_times_at_once_is_taken_once(cloud, register):
     assert len({reply.body for reply in replies}) == 1
     assert cloud.balances("M1") == {"points": 30}
 
+
+def test_a_database_of_the_first_schema_gets_its_new_tables_and_keeps_what_its_keys_say(cloud, register):
+    cloud.sync(register)
+    body = register.bodies[0]
+    new = [table.name for table in (schema.LOT, schema.ACTIVITY, schema.COUPON, schema.AUTHORISATION, schema.MEMBER_SECRET, schema.TIMED_CODE,
+                                    schema.TIMED_SCAN, schema.DEVICE_CERTIFICATE)]  # fmt: skip
+
+    def go_back(work):
+        for name in new:
+            work.run(f"DROP TABLE {name}")
+        work.run("UPDATE grant_key SET digest = ? WHERE seq = 1", business(body))  # what the first schema kept
+        work.run("PRAGMA user_version = 1" if cloud.receiver.engine.name == "sqlite" else "UPDATE meta SET value = '1' WHERE name = 'schema'")
+
+    cloud.receiver.engine.write(go_back)
+    cloud.restart()
+    again = Stream(("acme", "0001", "2"))
+    said = json.loads(body)
+    again.put(json.dumps(said | {"id": "another"} | {"data": said["data"] | {"trace": {"mono_ms": 1}}}, separators=(",", ":")).encode())
+    again.put(json.dumps(said | {"data": said["data"] | {"entries": [{"account": "points", "delta": 99}]}}, separators=(",", ":")).encode())
+    assert [item.status for item in cloud.sync(again).items] == ["duplicate", "conflict"]
+    assert cloud.balances("M1") == {"points": 30}
+    register.put(make_event(register.place, "d/1/9/spend", "M1", {"points": -5}, "posagent.points.redeemed.v1"))
+    assert cloud.sync(register).items == ()
+    cloud.restart()
+    assert not cloud.receiver.engine.read(audit).problems
