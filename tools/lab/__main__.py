@@ -28,10 +28,11 @@ from tools.lab.wire import HandLost
 
 ROOT = Path(__file__).resolve().parents[2]
 SOAK_S = 3600
+MARK = "made-by-lab.txt"
 
 
 def main(words: list[str]) -> int:
-    """0: everything agreed; 1: something was found; 69: the lab cannot run here."""
+    """0: everything agreed; 1: something was found; 2: usage; 69: the lab cannot run here."""
     parser = argparse.ArgumentParser(prog="tools.lab", description="plays a whole register PC in a virtual machine and compares its books")
     parser.add_argument("--long", action="store_true", help="25 power cuts, a soak of an hour, long measurements")
     parser.add_argument("--only", default="", metavar="NAME,NAME", help=f"of: {', '.join(scenario.name for scenario in ALL)}")
@@ -46,8 +47,12 @@ def main(words: list[str]) -> int:
         print(f"missing: {', '.join(missing)}; tools/debian-packages installs them (make lab does it as root)", file=sys.stderr)
         return 69
     chosen = _chosen(args.only, long=args.long)
+    if args.out.exists() and any(args.out.iterdir()) and not (args.out / MARK).exists():
+        print(f"{args.out} holds something else than a report of the lab; give another --out", file=sys.stderr)
+        return 2
     shutil.rmtree(args.out, ignore_errors=True)
     args.out.mkdir(parents=True)
+    (args.out / MARK).write_text("Written by make lab; the next run removes this folder.\n", "utf-8")
     story = _run(args, chosen)
     (args.out / "lab.json").write_text(json.dumps(story, ensure_ascii=False, indent=1) + "\n", "utf-8")
     report.write(story, args.out)
@@ -150,6 +155,8 @@ def _recover(register: Register) -> None:
     if not register.hand.up:
         register.machine.cut_power()
         register.boot()
+    for name in set(register.cabled) - {"slips", *(device["name"] for device in (WEDGE, HIDPOS, SERIAL))}:
+        register.put_away(name)
     register.plug_printer()
     for device in (WEDGE, HIDPOS, SERIAL):
         register.plug(device)

@@ -192,8 +192,9 @@ class Register:
 
     def plug(self, spec: dict[str, Any]) -> float:
         """A device comes onto its cable; the guest's clock."""
+        at = self.hand.plug(spec)
         self.cabled[spec["name"]] = spec
-        return self.hand.plug(spec)
+        return at
 
     def unplug(self, name: str) -> float:
         """A device leaves its cable; the guest's clock."""
