@@ -76,10 +76,16 @@ DEVICES = "".join(
         usb("1-6", "0403", "6001"), node("1-6", "ttyUSB1/tty/ttyUSB1", "ttyUSB1", "tty", "E: MAJOR=188", "E: MINOR=1"),
     ]
 )  # fmt: skip
+# What brltty's own file does with these converters
+BRLTTY = (
+    'SUBSYSTEM=="usb", ENV{DEVTYPE}=="usb_device", ATTR{idVendor}=="1a86|0403", ENV{BRLTTY_BRAILLE_DRIVER}="bm", '
+    'ENV{SYSTEMD_WANTS}="brltty-device.service"\n'
+)
 ASKED = {
     "wedge": f"{BUS}/1-1/1-1:1.0/input/input7/event7", "hidpos": f"{BUS}/1-1/1-1:1.0/hidraw/hidraw0",
     "keyboard": f"{BUS}/1-2/1-2:1.0/input/input8/event8", "serial": f"{BUS}/1-3/1-3:1.0/tty/ttyACM0", "serial device": f"{BUS}/1-3",
-    "chosen": f"{BUS}/1-4/1-4:1.0/ttyUSB0/tty/ttyUSB0", "printer": f"{BUS}/1-5", "lp": f"{BUS}/1-5/1-5:1.0/usbmisc/lp0",
+    "chosen": f"{BUS}/1-4/1-4:1.0/ttyUSB0/tty/ttyUSB0", "chosen device": f"{BUS}/1-4",
+    "converter device": f"{BUS}/1-6", "printer": f"{BUS}/1-5", "lp": f"{BUS}/1-5/1-5:1.0/usbmisc/lp0",
     "converter": f"{BUS}/1-6/1-6:1.0/ttyUSB1/tty/ttyUSB1",
 }  # fmt: skip
 
@@ -91,6 +97,8 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
         pytest.fail(f"nobody has looked at the udev rules: {', '.join(missing) or 'root rights'} missing; apt-get install udev umockdev")
     folder = tmp_path_factory.mktemp("udev")
     shutil.copy(RULES, folder)
+    shutil.copy(RULES.with_name("86-posagent-brltty.rules"), folder)
+    (folder / "85-brltty.rules").write_text(BRLTTY, "utf-8")
     (folder / "70-posagent-local.rules").write_text(with_rule("", "1a86", "7523"), "utf-8")
     (folder / "devices.umockdev").write_text(DEVICES, "utf-8")
     (folder / "asked").write_text("\n".join(ASKED.values()) + "\n", "utf-8")
@@ -152,6 +160,11 @@ def test_a_bare_converter_is_claimed_only_when_somebody_chose_it(seen: dict[str,
     assert "ID_MM_DEVICE_IGNORE" not in seen["converter"].properties
     assert (seen["chosen"].group, seen["chosen"].links) == ("987", ("posagent/scanner-1a86-7523-1-4",))
     assert seen["chosen"].properties["ID_MM_DEVICE_IGNORE"] == "1"
+
+
+def test_brltty_does_not_get_what_was_named_a_scanner_and_keeps_the_rest(seen: dict[str, Seen]) -> None:
+    assert seen["chosen device"].properties.get("SYSTEMD_WANTS", "") == seen["chosen device"].properties.get("BRLTTY_BRAILLE_DRIVER", "") == ""
+    assert seen["converter device"].properties["SYSTEMD_WANTS"] == "brltty-device.service"
 
 
 def test_a_printer_is_ours_on_both_ways_and_stays_awake(seen: dict[str, Seen]) -> None:
