@@ -9,9 +9,11 @@ from posagent import events as ev
 
 SHOWN = (
     ev.SALE_GRANTED, ev.SALE_VOIDED, ev.SLIP_PRINTED, ev.COUPON_PRINTED, ev.COUPON_REDEEMED, ev.POINTS_REDEEMED, ev.VALUE_SPENT,
-    ev.VALUE_CHARGED, ev.VALUE_VOIDED, ev.SALE_REFUNDED, ev.POINTS_ADJUSTED,
+    ev.VALUE_CHARGED, ev.VALUE_VOIDED, ev.SALE_REFUNDED, ev.POINTS_ADJUSTED, ev.SALE_SEEN,
 )  # fmt: skip
 """The types worth reading for the page."""
+MOST_LINES = 40
+"""Of a longer sale the page is told no lines: nobody ticks them off on a screen."""
 
 
 def page_event(type_: str, data: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -19,12 +21,14 @@ def page_event(type_: str, data: Mapping[str, Any]) -> dict[str, Any] | None:
     match type_:
         case ev.SALE_GRANTED:
             return _granted(data)
+        case ev.SALE_SEEN:
+            return _seen(data)
         case ev.SALE_VOIDED:
             return {"kind": "voided", "at": data["trace"]["at"], "member": data["masked"], "points": data["points"], "amount": data["amount"],
                     "sale_id": data["sale_id"], "reason": data["reason"]}  # fmt: skip
         case ev.SLIP_PRINTED | ev.COUPON_PRINTED:
             return {"kind": "slip", "at": data["trace"]["at"], "job": str(data["job"]), "state": data["result"], "code": data.get("code"),
-                    "copy": data["copy"], "serial": data["serial"]}  # fmt: skip
+                    "copy": data["copy"], "serial": data["serial"], "coupon": type_ == ev.COUPON_PRINTED}  # fmt: skip
         case ev.COUPON_REDEEMED:
             return {"kind": "coupon_used", "at": data["trace"]["at"], "label": data["label"], "amount": data["discount"],
                     "gift": data.get("gift"), "sale_id": data["sale_id"]}  # fmt: skip
@@ -56,6 +60,21 @@ def _put_right(type_: str, data: Mapping[str, Any]) -> dict[str, Any] | None:
             return None
 
 
+def _seen(data: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A paid sale, which waits for its member or never gets one."""
+    if not data["paid"]:
+        return None
+    return {"kind": "sale", "at": data["trace"]["at"], "amount": data["amount"], "sale_id": data["sale_id"], "receipt_no": data["receipt_no"]}
+
+
+def _lines(data: Mapping[str, Any]) -> list[dict[str, int]]:
+    """Of what came back a manager ticks off lines; they have no names here, only amounts. Empty where a total says it all."""
+    lines = data["lines"]
+    if not 1 < len(lines) <= MOST_LINES:
+        return []
+    return [{"amount": line["amount"], "tax": line["tax"], "qty": line["qty"]} for line in lines]
+
+
 def _granted(data: Mapping[str, Any]) -> dict[str, Any]:
     trace = data["trace"]
     stamps = trace.get("stamps")
@@ -65,6 +84,8 @@ def _granted(data: Mapping[str, Any]) -> dict[str, Any]:
         "member": data["masked"],
         "points": data["points"],
         "amount": data["amount"],
+        "lines": _lines(data),
+        "receipt_no": data["receipt_no"],
         "payable": data.get("payable", data["amount"]),
         "reductions": [{"kind": one["kind"], "amount": one["amount"]} for one in data.get("reductions", ())],
         "balance": trace.get("balance"),

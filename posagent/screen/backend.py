@@ -57,6 +57,9 @@ class OpenCheckout(TypedDict, total=False):
     points: dict[str, Any] | None  # {"balance", "as_of", "redeemable", "yen"}
     stamps: list[dict[str, Any]]  # {"label", "position", "size"}
     asking: bool  # head office is being asked at this moment
+    value: dict[str, Any] | None  # {"label", "balance", "usable"}
+    charge: dict[str, Any] | None  # {"label", "unit", "min", "max"}
+    accounts: list[dict[str, str]]  # {"name", "label"}: what a manager may put right
 
 
 class Question(TypedDict, total=False):
@@ -86,7 +89,7 @@ class PageEvent(TypedDict, total=False):
     """One fact of the journal, as the page shows it. Nothing personal beyond the masked number."""
 
     # granted, voided, slip; coupon_used, points_used, value_used (before the granted of their sale, or without one); charged, charge_voided,
-    # refunded, adjusted. A page passes over kinds that it does not know
+    # refunded, adjusted; sale (paid, and nothing granted for it yet). A page passes over kinds that it does not know
     kind: str
     at: str  # RFC 3339 with offset
     member: str | None  # masked
@@ -107,6 +110,9 @@ class PageEvent(TypedDict, total=False):
     offline: bool
     explain: dict[str, list[str]]  # {"ja": [...], "en": [...]}
     job: str  # of a slip
+    coupon: bool  # of a slip: it is a coupon
+    receipt_no: str | None
+    lines: list[dict[str, int]]  # of a sale of several lines: {"amount", "tax", "qty"}
     state: str  # of a slip: printed, held, not_printed, unknown, asked
     code: str | None
     reason: str

@@ -234,6 +234,23 @@ OPEN_CHECKOUT: Schema = {
             "items": {"type": "object", "properties": {"label": _TEXT, "position": _NUMBER, "size": _NUMBER}},
         },
         "asking": {"type": "boolean", "description": "head office is being asked at this moment"},
+        "value": {
+            "type": ["object", "null"],
+            "description": "prepaid value as a tender; balance: the snapshot's; usable: the most that is left to pay, 0 where it cannot be used now",
+            "required": ["label", "balance", "usable"],
+            "properties": {"label": _TEXT, "balance": _MAYBE_NUMBER, "usable": _NUMBER},
+        },
+        "charge": {
+            "type": ["object", "null"],
+            "description": "within what value can be charged now",
+            "required": ["label", "unit", "min", "max"],
+            "properties": {"label": _TEXT, "unit": _NUMBER, "min": _NUMBER, "max": _MAYBE_NUMBER},
+        },
+        "accounts": {
+            "type": "array",
+            "description": "what a manager may put right by hand",
+            "items": {"type": "object", "required": ["name", "label"], "properties": {"name": _TEXT, "label": _TEXT}},
+        },
     },
 }
 COUNTER: dict[str, Schema] = {

@@ -82,6 +82,24 @@ def test_the_days_report_counts_all_of_it_and_its_net_is_the_sum_of_the_entries(
     assert ("取消金額", "100円") in rows
 
 
+def test_a_paid_sale_is_shown_to_who_grants_late_and_an_open_bill_is_not() -> None:
+    sale = {"trace": {"at": AT}, "amount": 700, "sale_id": "s", "receipt_no": "3", "key": "n3", "door": "api"}
+    shown = {"kind": "sale", "at": AT, "amount": 700, "sale_id": "s", "receipt_no": "3"}
+    assert page_event(ev.SALE_SEEN, {**sale, "paid": True}) == shown
+    assert page_event(ev.SALE_SEEN, {**sale, "paid": False}) is None
+
+
+@pytest.mark.parametrize(("count", "told"), [(1, 0), (2, 2), (40, 40), (41, 0)])
+def test_a_sale_of_several_lines_tells_their_amounts_and_no_more(count: int, told: int) -> None:
+    line = {"category": "alcohol", "amount": 100, "tax": 1000, "qty": 2, "net": 91}
+    trace = {"at": AT, "offline": False, "slips": [], "words": {}}
+    grant = {"trace": trace, "masked": "**1", "points": 1, "amount": 100 * count, "coupons": [], "sale_id": "s", "number": 1,
+             "receipt_no": None, "lines": [line] * count}  # fmt: skip
+    shown = page_event(ev.SALE_GRANTED, grant)
+    assert shown is not None
+    assert shown["lines"] == [{"amount": 100, "tax": 1000, "qty": 2}] * told
+
+
 # ---------------------------------------------------------------- printed again
 
 
