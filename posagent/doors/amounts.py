@@ -54,6 +54,7 @@ _TRANSLATED = re.compile(
     re.IGNORECASE,
 )
 """合計/TOTAL: one label in two languages."""
+_NEAR = 16  # characters before and after a number that can say that it is no amount
 _IN_A_SENTENCE = re.compile(r" ?(?:で(?!す)|以上|以下|未満|毎|ごと|につき|まで|から|お?引き?|オフ|off\b|相当|分)", re.IGNORECASE)
 """500円以上, 100円引: a sentence about money, no amount of this receipt."""
 QUANTITY = re.compile(r"\(?\d{1,4} ?(?:点|テン|個|品|枚|本|名様?|人様?|コ(?![ァ-ヶ])|ケ|件|items?|pcs?|qty|units?)\)?", re.IGNORECASE)
@@ -122,7 +123,7 @@ def amounts_of(line: str) -> tuple[Amount, ...]:
         if len(money["digits"]) > 9 and "," not in money["digits"]:
             continue
         marked = bool(money["mark"] or (money["end"] or "").strip(" .,-"))
-        before, after = line[: money.start()], line[money.end() :]
+        before, after = line[max(0, money.start() - _NEAR) : money.start()], line[money.end() : money.end() + _NEAR]
         if not marked and (_NOT_AFTER.search(before) or _NOT_BEFORE.match(after)):
             continue
         if _TORN.search(before) or _TORN_OFF.match(after):
