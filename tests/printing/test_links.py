@@ -165,6 +165,22 @@ def test_a_serial_port_that_somebody_holds_or_that_is_missing_is_named(tmp_path)
         port.stop()
 
 
+def test_a_line_that_a_stray_xoff_has_stopped_runs_again_when_it_is_opened_anew_and_closing_it_does_not_hang():
+    far, near = os.openpty()
+    try:
+        link = open_serial("front", os.ttyname(near), 9600, "xonxoff")
+        os.write(far, b"\x13")
+        assert link.write(b"lost", time.monotonic() + 0.2) == 0
+        in_time(link.close, 0.5)
+        again = open_serial("front", os.ttyname(near), 9600, "xonxoff")
+        assert again.write(b"x", time.monotonic() + 2.0) == 1
+        assert os.read(far, 10) == b"x"
+        again.close()
+    finally:
+        os.close(far)
+        os.close(near)
+
+
 # ---------------------------------------------------------------- usblp
 
 
