@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 
 from drivers.doors.captured_slips import DRIVER, CapturedPrinter
+from drivers.doors.slip_turn import take_turn
 from offline_queue.events import NewEvent, NewJob
 from offline_queue.journal import Journal
 from offline_queue.print_lane import PrintLane
 from posagent.door_taps import Ears, ReceiptTap
 from posagent.doors.profiles import PLAIN
+from posagent.errors import DeviceMissing
 from posagent.print_lane import SlipSpool
 from posagent.slip_texts import Head, diagnostic_slip
 from posagent.slips import to_json
@@ -34,11 +36,18 @@ def receipt(number: int, before: bytes = MODES) -> bytes:
     return before + text.encode("cp932") + CUT
 
 
+def print_and_wait(port: int) -> None:
+    """The reset may come as early as the connection."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as link:
+        link.recv(1)
+
+
 class Till:
     """A POS, its printer with a capture printer before it, and our spool on the same printer."""
 
     def __init__(self, printer: VirtualPrinter, port: int, pos: int, door: Any, folder: Path, journal: Journal) -> None:
         self.printer, self.pos, self.door, self.journal, self.lane = printer, pos, door, journal, PrintLane(journal)
+        self.folder = folder
         options = {name: option.default for name, option in DRIVER.options.items()} | {"turns": str(folder / "turn"), "own_network": True}
         spool = SlipSpool("slips", lambda: CapturedPrinter("slips", options), self.lane, poll_s=0.02, reopen_s=0.05)
         self._stop, self._wake = threading.Event(), threading.Event()
@@ -164,8 +173,34 @@ def test_paper_that_ends_in_a_coupon_makes_the_next_receipt_wait(till: Till) -> 
 
 
 def test_without_a_capture_printer_the_slip_printer_says_what_is_wrong(tmp_path: Path) -> None:
-    from posagent.errors import DeviceMissing
-
     options = {name: option.default for name, option in DRIVER.options.items()} | {"turns": str(tmp_path / "nobody")}
     with pytest.raises(DeviceMissing, match="must be the same"):
         CapturedPrinter("slips", options).status(0.2)
+
+
+def test_a_printer_that_is_off_costs_a_slip_its_turn_and_the_pos_nothing(capture: Any, tmp_path: Path) -> None:
+    with socket.socket() as probe, socket.socket() as nobody:
+        probe.bind(("127.0.0.1", 0))
+        nobody.bind(("127.0.0.1", 0))
+        pos, off = int(probe.getsockname()[1]), int(nobody.getsockname()[1])
+    tap = ReceiptTap("till", Ears(lambda: PLAIN, lambda _receipt: None))
+    door = capture(tap.take, listen=f"127.0.0.1:{pos}", forward=f"127.0.0.1:{off}", slips=str(tmp_path / "turn"))
+    options = {name: option.default for name, option in DRIVER.options.items()} | {"turns": str(tmp_path / "turn")}
+    with pytest.raises(DeviceMissing, match="cannot be reached"):
+        CapturedPrinter("slips", options).status(1)
+    assert not door.troubles  # the POS still finds its door open
+    with pytest.raises(ConnectionResetError):
+        print_and_wait(pos)
+
+
+def test_a_slip_that_vanishes_in_its_turn_gives_the_printer_back(till: Till) -> None:
+    line = take_turn("other", str(till.folder / "turn"), 5)
+    assert line is not None
+    line.sendall(b"\x1b@half a slip\n")
+    with till.connect() as pos:
+        pos.sendall(receipt(1))
+        select.select([], [], [], 0.2)
+        assert till.papers() == [] or "0001" not in till.papers()[0]
+        line.close()
+        till.until(lambda: bool(till.door.sales) and till.printer.idle)
+    assert any("0001" in paper for paper in till.papers())
