@@ -203,6 +203,8 @@ class CapturePrinter:
         self._deaf_until = 0.0
         if self._leaving:
             self._hang_up(hard=False)
+        elif self._pos is not None:  # where it wants automatic status, the printer says at once what has changed meanwhile
+            self._to_printer += b"\x1b@" + self._modes
 
     def _idle(self, now: float) -> None:
         quiet = now - self._heard
@@ -301,7 +303,9 @@ class CapturePrinter:
 
     def _give_turn(self) -> None:
         """To the slip that waits first. A POS that is connected and idle is not listened to until the turn is over."""
-        self._guest = self._seat.accept() if self._seat is not None else None
+        if self._seat is None or not self._may_give_turn():  # a POS has come in the same moment
+            return
+        self._guest = self._seat.accept()
         if self._guest is None:
             return
         if self._pos_done:  # it has said all, and only waited for the printer
@@ -343,7 +347,7 @@ class CapturePrinter:
             return
         self._deaf_until = self._heard + AFTER_TURN_S
         if self._pos is not None:
-            self._to_printer += b"\x1da\x00\x1b@" + self._modes
+            self._to_printer += b"\x1da\x00"
         else:
             self._leaving = True
             if not self._to_printer:
