@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, assert_never
 
 from posagent import events
 from posagent.cloud import authorise, coupons, schema
@@ -168,13 +168,14 @@ def settle(work: Work, told: Sequence[Told], now_ms: int) -> dict[int, str]:
                 "UPDATE authorisation SET settled_ms = ? WHERE tenant = ? AND hold_id = ? AND settled_ms IS NULL",
                 now_ms, one.reading.place.tenant, found.id,
             )  # fmt: skip
-    moves: dict[tuple[str, str, str, str], tuple[int, str | None, str]] = {}
+    moves: dict[tuple[str, str, str, str], tuple[int, str | None, str, str]] = {}
     for one in told:
+        day = one.reading.day
         for account, lot, delta, expires in _named(one, promised.get(one.seq, {})):
             key = (one.reading.place.tenant, one.reading.member or "", account, lot)
-            sum_so_far, known, touched = moves.get(key, (0, None, ""))
-            moves[key] = (sum_so_far + delta, known or expires, max(touched, one.reading.day))
-    work.merge(schema.LOT, [(*key, amount, expires, day, day) for key, (amount, expires, day) in sorted(moves.items())])
+            amount, known, since, touched = moves.get(key, (0, None, day, day))
+            moves[key] = (amount + delta, known or expires, min(since, day), max(touched, day))
+    work.merge(schema.LOT, [(*key, *move) for key, move in sorted(moves.items(), key=lambda item: item[0])])
     for one in told:
         if one.reading.type == events.SALE_VOIDED:
             _give_back(work, one)
@@ -201,7 +202,15 @@ def _note(reading: Reading, held: authorise.Held | None, now_ms: int) -> str:
     if held.settled_ms is not None:
         return "late: its authorisation had been used for another event"
     kind = _HOLD_KINDS[reading.type or ""]
-    amount = -sum(delta for _, delta in reading.entries) if kind in {"points", "value"} else held.amount
+    match kind:
+        case "points" | "value":
+            amount = -sum(delta for _, delta in reading.entries)
+        case "charge":
+            amount = max((delta for _, delta in reading.entries), default=0)  # what was paid; the bonus on it is less
+        case "coupon":
+            amount = held.amount
+        case _:
+            assert_never(kind)
     if held.kind != kind or amount > held.amount:  # less is in order: the sale became smaller
         return f"late: {held.kind} {held.amount} was authorised, {kind} {amount} was taken"
     state = held.state(now_ms)

@@ -258,11 +258,16 @@ def test_a_charge_is_held_against_its_limits_together_with_other_charges(cloud, 
     first = hold(cloud, ask("charge", 20_000))
     assert (first["state"], first["balances"]["value"]) == ("held", 20_000)
     assert hold(cloud, ask("charge", 11_000))["reason"] == "limit"  # 20,000 + 20,000 + 11,000
-    assert hold(cloud, ask("charge", 10_000))["state"] == "held"
+    third = hold(cloud, ask("charge", 10_000))
+    assert finish(cloud, "release", third)["state"] == "released"
     assert hold(cloud, ask("value", 20_001))["reason"] == "short"  # a charge is no money yet
     assert charge(shop, 20_000, 2_000, hold_id=first["id"]) == "applied"
     assert problem_of(cloud, shop) == ("applied", None)
-    assert hold(cloud, ask("value", 42_000))["state"] == "held"
+    second = hold(cloud, ask("charge", 1000))
+    assert second["state"] == "held"
+    assert charge(shop, 2000, 200, hold_id=second["id"]) == "applied"
+    assert problem_of(cloud, shop)[1] == "late: charge 1000 was authorised, charge 2000 was taken"
+    assert hold(cloud, ask("value", 44_200))["state"] == "held"
 
 
 # ---------------------------------------------------------------- coupons
