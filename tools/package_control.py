@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +69,8 @@ def write_control(package: Package, tree: Path, version: str, architecture: str,
     control = tree / "DEBIAN"
     if package.scripts:
         (tree / "usr/bin").mkdir(parents=True)
-        (tree / "usr/bin/posagent").symlink_to("../lib/posagent/bin/posagent")
+        for name in commands(root):
+            (tree / "usr/bin" / name).symlink_to(f"../lib/posagent/bin/{name}")
     files = sorted(path for path in tree.rglob("*") if path.is_file() and not path.is_symlink())
     control.mkdir()
     major, minor = python.split(".")
@@ -86,6 +88,12 @@ def write_control(package: Package, tree: Path, version: str, architecture: str,
             script = (root / "systemd/debian" / name).read_text("utf-8")
             (control / name).write_text(script.replace("@VERSION@", version).replace("@JOURNAL_VERSION@", journal_version(root)), "utf-8")
             (control / name).chmod(0o755)
+
+
+def commands(root: Path) -> dict[str, str]:
+    """The commands that the package installs: name -> "module:function"."""
+    found: dict[str, str] = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
+    return found
 
 
 def journal_version(root: Path) -> str:

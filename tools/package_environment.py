@@ -16,9 +16,11 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from tools.package_control import commands
 
 HOME = "usr/lib/posagent"
 SITE = f"{HOME}/lib/python{sysconfig.get_python_version()}/site-packages"
@@ -39,9 +41,9 @@ _LAUNCHER = """\
 #!/{home}/bin/python3 -IXutf8
 import sys
 
-from posagent.cli import main
+from {module} import {function}
 
-sys.exit(main())
+sys.exit({function}())
 """
 
 
@@ -65,8 +67,9 @@ def build_environment(into: Environment, root: Path, wheels: Path, epoch: int) -
         _install(lines, wheels, site)
         _thin(site)
     _install_ours(root, into.core / SITE)
+    _thin(into.core / SITE)
     (into.core / SITE / "posagent-local.pth").write_text(f"{LOCAL_DRIVERS}\n", "ascii")
-    _venv(into.core / HOME)
+    _venv(into.core / HOME, commands(root))
     for tree, _ in parts:
         _compile(tree, epoch)
 
@@ -115,14 +118,17 @@ def _thin(site: Path) -> None:
             path.unlink()
 
 
-def _venv(home: Path) -> None:
+def _venv(home: Path, scripts: Mapping[str, str]) -> None:
+    """``scripts``: name -> "module:function"."""
     minor = sysconfig.get_python_version()
     (home / "bin").mkdir(parents=True)
     (home / "bin" / "python3").symlink_to(f"/usr/bin/python{minor}")
     (home / "pyvenv.cfg").write_text(f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {minor}\n", "ascii")
-    launcher = home / "bin" / "posagent"
-    launcher.write_text(_LAUNCHER.format(home=HOME), "ascii")
-    launcher.chmod(0o755)
+    for name, entry in scripts.items():
+        module, _, function = entry.partition(":")
+        launcher = home / "bin" / name
+        launcher.write_text(_LAUNCHER.format(home=HOME, module=module, function=function), "ascii")
+        launcher.chmod(0o755)
 
 
 def _compile(tree: Path, epoch: int) -> None:
