@@ -173,9 +173,14 @@ def _open_film(name: str, options: Options) -> CameraScanner:
 
 
 def find_cameras(by_id: Path = Path("/dev/v4l/by-id"), names: Path = Path("/sys/class/video4linux")) -> Iterable[Found]:
-    """The cameras that are plugged in, by the names that survive a replug. Second nodes of a camera (metadata) are left out."""
-    for link in sorted(by_id.glob("*-index0")) if by_id.is_dir() else []:
+    """The cameras that are plugged in, by the names that survive a replug: what they are, or (built in, not USB) where they are. Second nodes
+    of a camera (metadata) are left out."""
+    known: set[Path] = set()
+    for link in (*sorted(by_id.glob("*-index0")), *sorted((by_id.parent / "by-path").glob("*-index0"))):
         node = link.resolve()
+        if node in known:
+            continue
+        known.add(node)
         try:
             title = (names / node.name / "name").read_text("utf-8", "replace").strip()
         except OSError:

@@ -165,7 +165,19 @@ def test_cameras_are_found_by_their_lasting_names(tmp_path: Path) -> None:
     found = list(find_cameras(tmp_path / "by-id", tmp_path / "sys"))
     assert [one.title for one in found] == ["Acme Cam (camera)"]
     assert found[0].settings["node"].endswith("index0")
-    assert list(find_cameras(tmp_path / "none")) == []
+    assert list(find_cameras(tmp_path / "none" / "by-id")) == []
+
+
+def test_a_built_in_camera_is_found_by_its_place_and_no_camera_twice(tmp_path: Path) -> None:
+    for folder in ("dev", "by-id", "by-path"):
+        (tmp_path / folder).mkdir()
+    for node in ("video0", "video2"):
+        (tmp_path / "dev" / node).touch()
+    (tmp_path / "by-id" / "usb-Acme_Cam_1234-video-index0").symlink_to(tmp_path / "dev" / "video2")
+    (tmp_path / "by-path" / "pci-0000:00:14.0-usb-0:1-video-index0").symlink_to(tmp_path / "dev" / "video2")
+    (tmp_path / "by-path" / "platform-csi-video-index0").symlink_to(tmp_path / "dev" / "video0")
+    names = [Path(one.settings["node"]).name for one in find_cameras(tmp_path / "by-id", tmp_path / "sys")]
+    assert names == ["usb-Acme_Cam_1234-video-index0", "platform-csi-video-index0"]
 
 
 def test_the_drivers_live_in_the_camera_process() -> None:
