@@ -9,7 +9,7 @@ from pathlib import Path
 from posagent.doors.profiles import Profile, read_profile
 from posagent.errors import PosagentError, SettingsError
 
-FOLDERS = (Path("/etc/posagent/receipts"), Path(__file__).parent.parent / "config" / "receipts")
+FOLDERS = (Path("/etc/posagent/receipts"), Path("/var/lib/posagent/receipts"), Path(__file__).parent.parent / "config" / "receipts")
 PROFILE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 

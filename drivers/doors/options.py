@@ -6,7 +6,7 @@ from posagent.ports import Option
 
 PROFILE: dict[str, Option] = {
     "profile": Option(str, "receipt profile: a file, or a name in `profiles`; `posagent receipt teach` makes one", ""),
-    "profiles": Option(str, "the folder of receipt profiles; teaching writes there", "/etc/posagent/receipts"),
+    "profiles": Option(str, "the folder where teaching writes receipt profiles", "/var/lib/posagent/receipts"),
 }
 READING: dict[str, Option] = {
     **PROFILE,
