@@ -7,6 +7,8 @@ and close the file by other means: POSIX locks vanish when any descriptor of the
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +19,9 @@ from offline_queue.schema import APPLICATION_ID, VERSION, migrate
 
 T = TypeVar("T")
 DATABASE: Final = "queue.db"
+SPARE: Final = "queue.spare"
+SPARE_BYTES: Final = (131_072, 65_536)
+"""What a start needs beyond the reserve: a -shm file of 32 kB (sqlite.org/walformat.html, 2.1) and some crumbs."""
 PAGE_SIZE: Final = 1024  # half the bytes per grant of 4096, at the same latency
 
 # (pragma, value to set, value that must read back)
@@ -144,6 +149,31 @@ def free_reserve(conn: sqlite3.Connection) -> int:
     """Bytes that the file holds free."""
     pages, size = pragma(conn, "freelist_count"), pragma(conn, "page_size")
     return int(pages) * int(size)
+
+
+def make_room(directory: Path) -> None:
+    """Before opening: on a full disk the spare goes, so that SQLite can make its -shm file, of which a power cut leaves nothing behind."""
+    with contextlib.suppress(OSError):
+        seen = os.statvfs(directory)
+        if seen.f_bavail * seen.f_frsize < SPARE_BYTES[-1]:
+            (directory / SPARE).unlink(missing_ok=True)
+
+
+def keep_room(directory: Path) -> None:
+    """After opening: the spare is there for the next start, as large as the disk allows."""
+    spare = directory / SPARE
+    for size in SPARE_BYTES:
+        if spare.exists():
+            return
+        try:
+            fd = os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.posix_fallocate(fd, 0, size)
+            finally:
+                os.close(fd)
+        except OSError:
+            with contextlib.suppress(OSError):
+                spare.unlink(missing_ok=True)
 
 
 def checkpoint(conn: sqlite3.Connection, mode: str = "PASSIVE") -> tuple[int, int]:

@@ -17,6 +17,8 @@ from offline_queue.database import (
     connect_read_only,
     grow_reserve,
     in_transaction,
+    keep_room,
+    make_room,
     opening_error,
     prepare_file,
     quick_check,
@@ -56,6 +58,7 @@ def start(directory: Path, source: str, reserve_mb: int) -> Started:
     notes: dict[str, str] = {}
     repaired = _resumed(directory, source)
     wal_there = path.with_name(DATABASE + "-wal").exists()
+    make_room(directory)
     conn, doubt = _open(path, source)
     if conn is None:
         from offline_queue import salvage  # not read by a start that finds all well
@@ -90,6 +93,7 @@ def start(directory: Path, source: str, reserve_mb: int) -> Started:
         if fresh:
             grow_reserve(conn, reserve_mb)
             sync_directory(directory)
+        keep_room(directory)
         rest = unsent_start(conn)
     except sqlite3.Error as trouble:
         conn.close()

@@ -233,6 +233,20 @@ def test_a_restart_on_a_full_disk_still_accepts(small_disk: Path, grant: Grant) 
     again.close()
 
 
+def test_a_power_cut_and_then_a_start_on_a_full_disk_still_accept(small_disk: Path, tmp_path: Path, grant: Grant) -> None:
+    running = Journal.open(tmp_path / "running", source=SOURCE, reserve_mb=2)
+    running.put([grant("a")]).result(60)
+    (small_disk / "j").mkdir()
+    for left in ("queue.db", "queue.db-wal", "queue.spare"):  # nothing of the -shm file had reached the disk
+        shutil.copy(tmp_path / "running" / left, small_disk / "j")
+    running.close()
+    _fill(small_disk)
+    again = Journal.open(small_disk / "j", source=SOURCE, reserve_mb=2)
+    assert again.put([grant("a")]).result(60).duplicate
+    again.put([grant("b")]).result(60)
+    again.close()
+
+
 # ---------------------------------------------------------------- clocks and idleness
 
 
