@@ -50,10 +50,11 @@ def encode(fields: dict[str, str]) -> bytes:
 class JournalHandler(logging.Handler):
     """Sends records to the journal. Never raises and never waits: a line that the journal does not take now is lost, a sale is not."""
 
-    def __init__(self, address: str = SOCKET) -> None:
+    def __init__(self, address: str) -> None:
         super().__init__()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
         self._socket.connect(address)
+        self.setFormatter(logging.Formatter("%(message)s"))  # level and logger are fields; without it basicConfig would put them in front
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -146,7 +147,7 @@ def set_up(level: int) -> None:
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
     if stderr_is_the_journal():
         try:
-            handler = JournalHandler()
+            handler = JournalHandler(SOCKET)
         except OSError:  # the journal restarts: its stream on stderr goes on
             pass
         else:

@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import struct
+import subprocess
 import sys
 
 import pytest
@@ -52,6 +53,22 @@ def test_a_line_carries_its_code_and_device(log, journal):
     assert (fields["POSAGENT_CODE"], fields["POSAGENT_DEVICE"]) == ("E210", "printer-1")
     assert fields["MESSAGE_ID"] == message_id("E210")
     assert (fields["SYSLOG_IDENTIFIER"], fields["LOGGER"]) == ("posagent", "posagent.test")
+
+
+def test_set_up_sends_plain_messages_where_stderr_is_the_journals(journal, tmp_path):
+    reading, writing = os.pipe()
+    status = os.fstat(writing)
+    program = (
+        "import logging, sys; from posagent import journald; journald.SOCKET = sys.argv[1]; journald.set_up(20); "
+        "logging.getLogger('x').info('hello')"
+    )
+    environment = os.environ | {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "socket")], stderr=writing, env=environment, check=True)
+    os.close(writing)
+    with open(reading, "rb") as stderr:
+        assert stderr.read() == b""
+    fields = decode(journal.recv(65536))
+    assert (fields["MESSAGE"], fields["PRIORITY"], fields["LOGGER"]) == ("hello", "6", "x")
 
 
 def test_a_code_has_one_id_on_every_register():
