@@ -221,31 +221,49 @@ def _note(reading: Reading, held: authorise.Held | None, now_ms: int) -> str:
 def _named(one: Told, promised: Mapping[str, int]) -> list[tuple[str, str, int, str | None]]:
     """(account, lot, delta, expires) of what the event itself, or its authorisation, says of lots."""
     found = [(account, lot, delta, expires) for account, lot, delta, expires in one.reading.lots if lot is not None]
-    open_accounts = {account: -delta for account, lot, delta, _ in one.reading.lots if lot is None}
-    for name, amount in (_said_lots(one.reading) or promised).items():
+    left = _unnamed(one)
+    for name, amount in _said_of_unnamed(one, promised).items():
         account, _, lot = name.partition("/")
-        part = min(amount, open_accounts.get(account, 0))
+        part = min(amount, left.get(account, 0))
         if part > 0:
             found.append((account, lot, -part, None))
-            open_accounts[account] -= part
+            left[account] -= part
     return found
+
+
+def _unnamed(one: Told) -> dict[str, int]:
+    """By account, what the event's entries take without naming a lot."""
+    found: dict[str, int] = {}
+    for account, lot, delta, _ in one.reading.lots:
+        if lot is None and delta < 0:
+            found[account] = found.get(account, 0) - delta
+    return found
+
+
+def _said_of_unnamed(one: Told, promised: Mapping[str, int]) -> dict[str, int]:
+    """What ``data.lots``, or the authorisation, says beyond the lots that the entries name themselves."""
+    said = dict(_said_lots(one.reading) or promised)
+    for account, lot, delta, _ in one.reading.lots:
+        name = f"{account}/{lot}"
+        if lot is not None and delta < 0 and name in said:
+            said[name] = max(0, said[name] + delta)
+    return said
 
 
 def _take_unnamed(work: Work, one: Told, promised: Mapping[str, int]) -> None:
     """What was spent without a word of lots (a register that could not ask): what expires first goes first, on the day of the sale."""
-    for account, lot, delta, _ in one.reading.lots:
-        said = sum(amount for name, amount in (_said_lots(one.reading) or promised).items() if name.partition("/")[0] == account)
-        missing = -delta - said
-        if lot is not None or missing <= 0:
+    said = _said_of_unnamed(one, promised)
+    for account, taken in _unnamed(one).items():
+        missing = taken - sum(amount for name, amount in said.items() if name.partition("/")[0] == account)
+        if missing <= 0:
             continue
-        tenant, member = one.reading.place.tenant, one.reading.member or ""
         rows = work.rows(
-            "SELECT lot, amount, expires, since FROM lot WHERE tenant = ? AND member = ? AND account = ? ORDER BY lot", tenant, member, account
-        )
+            "SELECT lot, amount, expires, since FROM lot WHERE tenant = ? AND member = ? AND account = ? ORDER BY lot",
+            one.reading.place.tenant, one.reading.member or "", account,
+        )  # fmt: skip
         lots = [Lot(name, account, amount, as_day(expires), since) for name, amount, expires, since in rows if name]
         portions, rest = spend(lots, missing, as_day(one.reading.day) or date.min)
-        taken = dict(portions) | ({"": rest} if rest else {})
-        _move(work, one, account, {name: -part for name, part in taken.items()})
+        _move(work, one, account, {name: -part for name, part in (dict(portions) | ({"": rest} if rest else {})).items()})
 
 
 def _give_back(work: Work, one: Told) -> None:

@@ -191,10 +191,15 @@ class Till:
     def __init__(self, cloud: Cloud, register: str = "1", store: str = "0001") -> None:
         self.cloud, self.stream, self.number = cloud, Stream(("acme", store, register)), 0
 
-    def tell(self, type_: str, entries: Sequence[tuple[Any, ...]] = (), member: str = "M1", key: str | None = None, **data: Any) -> str:
+    def tell(
+        self, type_: str, entries: Sequence[tuple[Any, ...] | dict[str, Any]] = (), member: str = "M1", key: str | None = None, **data: Any
+    ) -> str:
         """One event, sent at once; its status at the receiver."""
         self.number += 1
-        rows = [{"account": one[0], "delta": one[1]} | dict(zip(("expires",), one[2:], strict=False)) for one in entries]
+        rows = [
+            one if isinstance(one, dict) else {"account": one[0], "delta": one[1]} | dict(zip(("expires",), one[2:], strict=False))
+            for one in entries
+        ]
         data = {"business_date": "2026-11-23", "brand": "cafe", "entries": rows} | data
         body = json.loads(make_event(self.stream.place, key or f"d/{self.stream.place[2]}/{self.number}", member, None, type_))
         body["data"] |= data

@@ -231,6 +231,17 @@ def test_lots_come_right_in_any_order_of_the_events_and_without_a_word_of_lots(c
     assert hold(cloud, ask("value", 150))["lots"] == [["value/2027-01-10", 150]]
 
 
+def test_a_spend_that_names_one_lot_of_two_takes_each_its_part(cloud, shop):
+    shop.tell(events.VALUE_CHARGED, [("value", 600, "2027-05-23"), ("value", 400)])  # the second never ends
+    held = hold(cloud, ask("value", 700))
+    assert held["lots"] == [["value/2027-05-23", 600], ["value/", 100]]
+    named = [{"account": "value", "delta": -600, "lot": "2027-05-23"}, {"account": "value", "delta": -100}]  # as the register writes them
+    assert shop.tell(events.VALUE_SPENT, named, hold_id=held["id"], lots=held["lots"]) == "applied"
+    assert hold(cloud, ask("value", 300))["lots"] == [["value/", 300]]
+    rows = cloud.receiver.engine.read(lambda work: work.rows("SELECT lot, amount FROM lot WHERE account = 'value' ORDER BY lot"))
+    assert rows == [("", 300), ("2027-05-23", 0)]
+
+
 def test_a_void_puts_what_was_spent_back_into_its_lots(cloud, shop):
     charge(shop, 1000, 100)
     held = hold(cloud, ask("value", 600, sale_id="S1"))
