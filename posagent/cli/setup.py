@@ -69,10 +69,12 @@ def run(args: Namespace) -> int:
     answers = _door(args, asking, replace(answers, devices=tuple(devices)))
     _write(path, before, answers, args, asking)
     _tell_udev(scanners, asking)
-    stopped = not (args.no_test and args.no_start) and _systemctl("stop", "posagent.service")
-    good = args.no_test or try_devices(devices, registry.drivers, asking.language)
-    if not args.no_start:
-        _start(asking, stopped)
+    stopped = not args.no_start and _systemctl("stop", "posagent.service")
+    try:
+        good = args.no_test or try_devices(devices, registry.drivers, asking.language)
+    finally:  # also when somebody is tired of the trial
+        if not args.no_start:
+            _start(asking, stopped)
     return 0 if good else 1
 
 

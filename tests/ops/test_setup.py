@@ -173,6 +173,19 @@ def test_the_service_lets_go_of_the_devices_before_the_trial_and_starts_after_it
     assert "http://127.0.0.1:8931/" in said
 
 
+def test_a_trial_that_is_broken_off_leaves_the_service_running(setup, monkeypatch):
+    def tired(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    setup.systemd = True
+    monkeypatch.setattr(setting_up, "try_devices", tired)
+    assert setup(*OWN)[0] == 130
+    assert setup.commands[-1] == ("restart", "posagent.socket", "posagent.service")
+    setup.commands.clear()
+    assert setup(*OWN, "--no-start")[0] == 130
+    assert setup.commands == []
+
+
 def test_the_trial_prints_a_slip(setup, printer):
     virtual, address = printer
     code, said = setup(*OWN, "--printer", address, "--no-start")
