@@ -61,7 +61,10 @@ def code_noted(now: Now, scan_id: str, code: str, masked: str, why: str, rules: 
 def sale_seen(now: Now, basket: Basket, rules: Rules) -> Draft:
     """A sale came through a door."""
     tail = f"{basket.key}/seen" if basket.paid else f"{basket.key}/shown/{basket.total}"  # an open bill grows
-    return drafted(now, rules, ev.SALE_SEEN, tail, day=rules.day(basket.at), sale_id=sale_id_of(basket, rules), data=_basket_data(basket))
+    adopts = {"adopts": basket.adopts} if basket.adopts else {}
+    return drafted(
+        now, rules, ev.SALE_SEEN, tail, day=rules.day(basket.at), sale_id=sale_id_of(basket, rules), data=basket_data(basket), trace=adopts
+    )
 
 
 def sale_granted(
@@ -85,7 +88,7 @@ def sale_granted(
             for entry in quote.entries
         ],
         data={
-            **_basket_data(basket),
+            **basket_data(basket),
             "masked": card.masked,
             "number": number,
             "points": quote.total("points"),
@@ -188,7 +191,8 @@ def _doubts(card: Card) -> dict[str, Any]:
     return ({"verify": card.verify} if card.verify else {}) | ({"clock_unsure": True} if card.clock_unsure else {})
 
 
-def _basket_data(basket: Basket) -> dict[str, Any]:
+def basket_data(basket: Basket) -> dict[str, Any]:
+    """As an event keeps a sale; `basket_of` reads it back."""
     return {
         "key": basket.key,
         "amount": basket.total,
@@ -206,7 +210,8 @@ def _basket_data(basket: Basket) -> dict[str, Any]:
 def basket_of(data: Mapping[str, Any]) -> Basket:
     """Back from `sale_seen` or `sale_granted`."""
     lines = tuple(Line(line["amount"], line["category"], line["tax"], line["qty"], line.get("net")) for line in data["lines"])
-    return Basket(data["key"], lines, datetime.fromisoformat(data["sold_at"]), data["paid"], data["door"], data["receipt_no"])
+    return Basket(data["key"], lines, datetime.fromisoformat(data["sold_at"]), data["paid"], data["door"], data["receipt_no"],
+                  adopts=data["trace"].get("adopts", ""))  # fmt: skip
 
 
 def card_of(data: Mapping[str, Any]) -> Card:

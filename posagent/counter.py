@@ -273,7 +273,8 @@ def resume(stored: Iterable[tuple[str, str, Mapping[str, Any]]], now: Now, rules
             state = cc.without_charge(state, data["sale_id"])
         elif type_ == ev.HOLD_PLACED:
             one = redemption_of(data["trace"]["redemption"], ms)
-            state = replace(state, redemptions=(*state.redemptions, one), basket_ms=ms, card_ms=ms)
+            open_sale = ce.basket_of({**data["trace"]["sale"], "trace": data["trace"]})  # also where its own event is an older one
+            state = replace(state, basket=open_sale, redemptions=(*state.redemptions, one), basket_ms=ms, card_ms=ms)
         elif type_ == ev.HOLD_RELEASED:
             state = replace(state, redemptions=tuple(one for one in state.redemptions if one.id != data["redemption_id"]))
         elif type_ in _USES:
@@ -291,8 +292,8 @@ def _resume_used(state: State, event_id: str, data: Mapping[str, Any], rules: Ru
     one, sale_id = redemption_of(data["trace"]["redemption"]), data["sale_id"]
     live = state.live.get(sale_id)
     basket = live.basket if live else state.basket
-    if basket is None or basket.key != one.sale_key:  # of a sale before the last ones that are read
-        return state
+    if basket is None or (live is None and one.sale_key not in (basket.key, basket.adopts)):  # of a sale before those that are read
+        return replace(state, redemptions=tuple(other for other in state.redemptions if other.id != one.id))
     if live is None or one not in live.used:
         at = datetime.fromisoformat(data["trace"]["at"])
         only = co.used_only(basket, sale_id, (*(live.used if live else ()), one), event_id, at, rules, state.voided.get(sale_id, 0) + 1)

@@ -82,7 +82,7 @@ def sale_of(now: Now, basket: Basket, rules: Rules) -> Sale:
 
 def kept_for(state: State, basket: Basket | None) -> tuple[Redemption, ...]:
     """What is kept for a sale, or used in it already."""
-    return tuple(one for one in state.redemptions if basket is not None and one.sale_key == basket.key)
+    return tuple(one for one in state.redemptions if basket is not None and one.sale_key in (basket.key, basket.adopts))
 
 
 def reckoned(now: Now, state: State, basket: Basket, program: Program, rules: Rules, more: tuple[Redemption, ...] = ()) -> Reckoning:
@@ -264,16 +264,15 @@ def let_go(now: Now, ones: tuple[Redemption, ...], why: str, rules: Rules) -> tu
 
 def outlived(state: State, now: Now) -> tuple[Redemption, ...]:
     """What is kept for a sale that is not open any more, or for longer than head office holds it."""
+    open_ones = kept_for(state, state.basket)
     kept = (one for one in state.redemptions if not one.used)
-    return tuple(
-        one for one in kept
-        if state.basket is None or state.basket.key != one.sale_key or (one.authority == "cloud" and now.ms - one.kept_ms > KEPT_MS)
-    )  # fmt: skip
+    return tuple(one for one in kept if one not in open_ones or (one.authority == "cloud" and now.ms - one.kept_ms > KEPT_MS))
 
 
 def without_spent(state: State) -> State:
     """What was used in a sale that is not open any more stands with that sale, not here."""
-    left = tuple(one for one in state.redemptions if not one.used or (state.basket is not None and state.basket.key == one.sale_key))
+    open_ones = kept_for(state, state.basket)
+    left = tuple(one for one in state.redemptions if not one.used or one in open_ones)
     return state if len(left) == len(state.redemptions) else replace(state, redemptions=left)
 
 

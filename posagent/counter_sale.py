@@ -51,8 +51,6 @@ def sale_arrived(state: State, sale: SaleArrived, rules: Rules) -> Step:
     if meant is None:
         payable = _fields(state, now, state.basket, rules).get("payable") if state.basket else None
         return state, (Tell("E660", {"payable": payable}), *reply_to(sale.reply, "refused", {"code": "E660", "payable": payable}))
-    if meant is not basket and state.basket and meant.key != state.basket.key:  # what is kept goes over to the sale under its real number
-        state = replace(state, redemptions=tuple(replace(one, sale_key=meant.key) for one in state.redemptions))
     basket, waiting = meant, state.basket
     if waiting and waiting.key == basket.key and waiting.paid == basket.paid and waiting.lines == basket.lines:  # the POS asked again
         return state, reply_to(sale.reply, _waits(basket), _fields(state, now, basket, rules))
@@ -73,9 +71,10 @@ def _whole_sale(state: State, basket: Basket, now: Now, rules: Rules) -> Basket 
         if waiting.key != basket.key or payable != basket.total:
             return None
         return replace(waiting, paid=basket.paid, receipt_no=basket.receipt_no or waiting.receipt_no)
-    captured = waiting.door == "typed" and basket.door not in {"typed", "api"} and waiting.key != basket.key
-    if captured and basket.total in {payable, waiting.total}:
-        return replace(basket, lines=waiting.lines)
+    typed = waiting.door == "typed" and waiting.key != basket.key
+    again = waiting.adopts and waiting.key == basket.key
+    if basket.door not in {"typed", "api"} and (typed or again) and basket.total in {payable, waiting.total}:
+        return replace(basket, lines=waiting.lines, adopts=waiting.adopts or waiting.key)
     return basket
 
 
@@ -184,7 +183,7 @@ def _as_recorded(data: Mapping[str, Any], basket: Basket) -> Basket | None:
     if "paid" not in data or "masked" in data:  # not a sale that was seen, but what became of one
         return None
     recorded = ce.basket_of(data)
-    return recorded if recorded == replace(basket, at=recorded.at, after_redemptions=False) else None
+    return recorded if recorded == replace(basket, at=recorded.at, after_redemptions=False, adopts=recorded.adopts) else None
 
 
 def _no_longer_taken(state: State, now: Now, basket: Basket, rules: Rules) -> tuple[Redemption, ...]:

@@ -1,6 +1,6 @@
 """Owns how redemptions go on record: kept (``hold.placed``), let go (``hold.released``), used (``coupon.redeemed`` and its like). PURE.
 
-Only what is used carries entries. ``hold.placed`` holds the whole redemption, so that a killed agent finds what it has promised; a coupon's
+Only what is used carries entries. ``hold.placed`` holds the redemption and its sale, so that a killed agent finds what it promised; a coupon's
 use has a key of its own that no second use can have, on whatever date and in whatever sale."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 from posagent import events as ev
 from posagent.checkout import Basket, Now, Rules, sale_id_of
-from posagent.checkout_events import drafted
+from posagent.checkout_events import basket_data, drafted
 from posagent.events import Draft
 from posagent.redeeming import Redemption, Share, as_json
 
@@ -20,7 +20,7 @@ def hold_placed(now: Now, basket: Basket, one: Redemption, ttl_s: int, rules: Ru
         now, rules, ev.HOLD_PLACED, f"hold/{one.id}", member=one.member, sale_id=sale_id_of(basket, rules),
         data={**_named(one), "amount": one.amount, "yen": one.yen, "ttl_s": ttl_s, "sale_key": one.sale_key}
         | ({"code_hash": one.code_hash} if one.found else {}),
-        trace={"redemption": as_json(one)},
+        trace={"redemption": as_json(one), "sale": basket_data(basket), "adopts": basket.adopts},
     )  # fmt: skip
 
 

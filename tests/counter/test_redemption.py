@@ -499,6 +499,26 @@ def test_a_typed_sale_takes_what_is_kept_over_to_the_receipt_of_its_amount(captu
     assert till.sale("n77", captured, door="capture").status == "already"
 
 
+def test_what_was_typed_stays_kept_where_the_receipt_could_not_be_recorded_or_the_agent_is_killed_on_the_way() -> None:
+    till = shop()
+    till.sale("k1", 2000, paid=False, door="typed")
+    till.use("coupon", code=A)
+    till.broken = "failed"
+    assert till.sale("n77", 1900, paid=False, door="capture").status == "unavailable"
+    till.broken = ""
+    till.wait(1)
+    assert till.state.redemptions
+    assert till.sale("n77", 1900, paid=False, door="capture").fields["payable"] == 1900
+    till.state = till.restarted()
+    till.wait(1)
+    assert till.sale("n77", 1900, door="capture").fields["payable"] == 1900
+    assert till.of(ev.COUPON_REDEEMED)[0].data["sale_id"].endswith("n77")
+    assert not till.of(ev.HOLD_RELEASED)
+    till.state = till.restarted()
+    till.scan()
+    assert till.sale("n77", 1900, door="capture").fields["points"] == 19
+
+
 # ---------------------------------------------------------------- kill -9
 
 
@@ -531,6 +551,22 @@ def test_killed_between_hold_and_record_nothing_was_told_and_head_office_frees_i
     till.synced()
     assert till.office.balances["m1", "points"] == 519
     assert till.office.ask(till.office.asked[0], till.now())  # held, until its time is over
+
+
+def test_a_sale_that_was_voided_and_is_rung_up_again_is_found_with_what_is_kept_for_it() -> None:
+    till = shop()
+    till.scan()
+    till.sale(paid=False)
+    till.void(str(till.sale().fields["sale_id"]))
+    till.feed(Cleared(till.now()))
+    till.sale(paid=False)
+    till.use("coupon", code=A)
+    till.state = till.restarted()
+    assert till.state.basket is not None
+    till.sale()
+    till.state = till.restarted()
+    assert not [one for one in till.state.redemptions if not one.used]
+    assert len(till.of(ev.COUPON_REDEEMED)) == 1
 
 
 def test_killed_long_ago_the_next_life_lets_go_and_says_so() -> None:
