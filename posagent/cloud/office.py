@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 from offline_queue.chain import digest
 from offline_queue.errors import WireError
-from posagent.cloud import schema, settle
+from posagent.cloud import coupon_events, schema, settle
 from posagent.cloud.engine import Work
 from posagent.cloud.publish import member_key, number_hash
 from posagent.cloud.reading import NOWHERE, Reading, read
 from posagent.cloud.rules import OWN_STORE, instant
+from posagent.cloud.told import Told
 
 Decision = Literal["apply", "dismiss", "note"]
 OPEN = "status IN ('conflict', 'rejected', 'withheld')"
@@ -189,8 +190,8 @@ def decide(work: Work, tenant: str, case: str, decision: Decision, by: str, now_
             key = (reading.place.tenant, reading.place.store, reading.idem)
             if not work.insert_absent(schema.GRANT_KEY, [(*key, stream_id, int(seq), digest(bytes(body)))]):
                 return "its business key was counted meanwhile; dismiss it"
-        told = [settle.Told(stream_id, int(seq), reading)]
-        settle.use_coupons(work, told, now_ms)
+        told = [Told(stream_id, int(seq), reading)]
+        coupon_events.use_coupons(work, told, now_ms)
         work.merge(schema.BALANCE, [(tenant, reading.member or "", account, delta) for account, delta in reading.entries])
         settle.settle(work, told, now_ms)
         settle.add_activity(work, [reading])

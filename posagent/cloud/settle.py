@@ -1,4 +1,4 @@
-"""Owns what a counted event does beside the balances: to coupons, to the lots of an account, and to the authorisation that it was held under.
+"""Owns what a counted event does to the lots of an account and to the authorisation that it was held under.
 
 The journal's event is the truth: the member was told so. It is booked also where its authorisation has run out meanwhile, and then carries a
 note for head office that begins with ``late``. Rows are locked in one order everywhere: coupons, balances, authorisations, lots.
@@ -7,142 +7,21 @@ note for head office that begins with ``late``. Rows are locked in one order eve
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 from datetime import date
-from typing import Any, assert_never
+from typing import assert_never
 
 from posagent import events
-from posagent.cloud import authorise, coupons, schema
-from posagent.cloud.coupons import Instance
+from posagent.cloud import authorise, schema
 from posagent.cloud.engine import Work
 from posagent.cloud.lots import as_day
 from posagent.cloud.reading import MAX_DELTA, Reading
+from posagent.cloud.told import Told, said_text, said_texts
 from posagent.loyalty.value import Lot, spend
 
-_COUPON_TYPES = frozenset({events.COUPON_ISSUED, events.COUPON_PRINTED, events.COUPON_REDEEMED, events.COUPON_VOIDED})
 _HOLD_KINDS: Mapping[str, authorise.Kind] = {
     events.COUPON_REDEEMED: "coupon", events.POINTS_REDEEMED: "points", events.VALUE_SPENT: "value", events.VALUE_CHARGED: "charge",
 }  # fmt: skip
-_HASH = re.compile(r"[0-9a-f]{32,64}")
-_MOST_NAMED = 100  # coupons or authorisations that one void names
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An event that is being counted."""
-
-    stream_id: str
-    seq: int
-    reading: Reading
-
-
-@dataclass(frozen=True, slots=True)
-class UsedAlready:
-    """A coupon's second use: a case for people. Where the first one stands."""
-
-    stream_id: str
-    seq: int
-
-
-def use_coupons(work: Work, told: Sequence[Told], now_ms: int) -> dict[int, UsedAlready | str]:
-    """What the events say of coupons, in their order. By seq: a second use, or a note. Call it before the balances are touched."""
-    concerned = [one for one in told if one.reading.type in _COUPON_TYPES or one.reading.type == events.SALE_VOIDED]
-    if not concerned:
-        return {}
-    found: dict[int, UsedAlready | str] = {}
-    for tenant in sorted({one.reading.place.tenant for one in concerned}):
-        mine = [one for one in concerned if one.reading.place.tenant == tenant]
-        rows = _load(work, tenant, mine)
-        before = dict(rows)
-        for one in mine:
-            verdict = _step(rows, one, now_ms)
-            if verdict is not None:
-                found[one.seq] = verdict
-        changed = sorted(code for code, row in rows.items() if row != before[code])
-        work.merge(schema.COUPON, [(tenant, *asdict(rows[code]).values()) for code in changed])
-    return found
-
-
-def _load(work: Work, tenant: str, told: Sequence[Told]) -> dict[str, Instance]:
-    """The rows of every coupon that is named, or that a voided sale used or issued; locked, and made where they are missing."""
-    named = {code for one in told if (code := _code_hash(one.reading))}
-    voids = [one.reading for one in told if one.reading.type == events.SALE_VOIDED]
-    named |= {code for reading in voids for code in _texts(reading, "coupons_back") if _HASH.fullmatch(code)}
-    sales = sorted({sale for reading in voids if (sale := _text(reading, "sale_id"))})
-    if sales:
-        marks = ", ".join("?" * len(sales))
-        named |= {
-            code
-            for (code,) in work.rows(
-                f"SELECT code_hash FROM coupon WHERE tenant = ? AND used_sale IN ({marks})"  # noqa: S608 - marks only
-                f" UNION SELECT code_hash FROM coupon WHERE tenant = ? AND sale_id IN ({marks})",
-                tenant, *sales, tenant, *sales,
-            )
-        }  # fmt: skip
-    codes = sorted(named)
-    if not codes:
-        return {}
-    for code in codes:
-        work.run("INSERT INTO coupon (tenant, code_hash) VALUES (?, ?) ON CONFLICT DO NOTHING", tenant, code)
-    marks = ", ".join("?" * len(codes))
-    rows = work.rows(
-        f"SELECT {coupons.COLUMNS} FROM coupon WHERE tenant = ? AND code_hash IN ({marks}) ORDER BY code_hash FOR UPDATE", tenant, *codes  # noqa: S608
-    )
-    return {row[0]: Instance(*row) for row in rows}
-
-
-def _step(rows: dict[str, Instance], one: Told, now_ms: int) -> UsedAlready | str | None:
-    """One event's part."""
-    reading = one.reading
-    if reading.type == events.SALE_VOIDED:
-        _void_sale(rows, _text(reading, "sale_id"), _texts(reading, "coupons_back"), now_ms)
-        return None
-    code = _code_hash(reading)
-    if code is None:
-        return "malformed: the coupon has no code_hash"
-    row = rows[code]
-    match reading.type:
-        case events.COUPON_ISSUED:
-            rows[code] = _issued(row, reading, now_ms) if row.issued_ms is None else row
-        case events.COUPON_PRINTED:
-            on_paper = _text(reading, "result") in {None, "printed", "unknown"}
-            rows[code] = replace(row, printed_ms=now_ms) if on_paper and row.printed_ms is None else row
-        case events.COUPON_VOIDED:
-            rows[code] = replace(row, voided_ms=now_ms) if row.voided_ms is None else row
-        case events.COUPON_REDEEMED:
-            if row.used_ms is not None:
-                return UsedAlready(row.used_stream or "", row.used_seq or 0)
-            sale = _text(reading, "sale_id")
-            rows[code] = replace(row, used_ms=now_ms, used_sale=sale, used_stream=one.stream_id, used_seq=one.seq)
-            if row.voided_ms is not None:
-                return "late: the coupon was void when it was used"
-        case _:
-            raise ValueError(f"{reading.type} is no event of a coupon")
-    return None
-
-
-def _issued(row: Instance, reading: Reading, now_ms: int) -> Instance:
-    place = reading.place
-    return replace(
-        row, issued_ms=now_ms, member=reading.member if not reading.said.get("bearer") else None, definition=_text(reading, "def"),
-        coupon_id=_text(reading, "coupon_id"), label=_text(reading, "label"), first_day=_text(reading, "first_day"),
-        last_day=_text(reading, "last_day"), reach=_text(reading, "reach"), brand=_text(reading, "brand"), store=place.store,
-        register=place.register, sale_id=_text(reading, "sale_id"),
-    )  # fmt: skip
-
-
-def _void_sale(rows: dict[str, Instance], sale: str | None, back: Sequence[str], now_ms: int) -> None:
-    """The coupons that the sale used are usable again; those that it issued and that nobody used are worth nothing."""
-    for code, row in rows.items():
-        if row.used_ms is not None and (code in back if row.used_sale is None else row.used_sale == sale):  # not another sale's use of it
-            rows[code] = replace(row, used_ms=None, used_sale=None, used_stream=None, used_seq=None)
-        elif sale is not None and row.sale_id == sale and row.used_ms is None and row.voided_ms is None:
-            rows[code] = replace(row, voided_ms=now_ms)
-
-
-# ---------------------------------------------------------------- authorisations and lots, after the balances
 
 
 def settle(work: Work, told: Sequence[Told], now_ms: int) -> dict[int, str]:
@@ -150,15 +29,15 @@ def settle(work: Work, told: Sequence[Told], now_ms: int) -> dict[int, str]:
     notes: dict[int, str] = {}
     promised: dict[int, Mapping[str, int]] = {}
     for one in told:
-        if one.reading.type == events.HOLD_RELEASED and (hold_id := _text(one.reading, "hold_id")):  # the journal knows: it was not used
+        if one.reading.type == events.HOLD_RELEASED and (hold_id := said_text(one.reading, "hold_id")):  # the journal knows: it was not used
             work.run(
                 "UPDATE authorisation SET state = 'released' WHERE tenant = ? AND hold_id = ? AND settled_ms IS NULL"
                 " AND state IN ('held', 'committed')",
                 one.reading.place.tenant, hold_id,
             )  # fmt: skip
-    held = [one for one in told if one.reading.type in _HOLD_KINDS and _text(one.reading, "hold_id")]
-    for one in sorted(held, key=lambda one: (one.reading.place.tenant, _text(one.reading, "hold_id") or "")):
-        found = authorise.find(work, one.reading.place.tenant, _text(one.reading, "hold_id") or "", lock=True)
+    held = [one for one in told if one.reading.type in _HOLD_KINDS and said_text(one.reading, "hold_id")]
+    for one in sorted(held, key=lambda one: (one.reading.place.tenant, said_text(one.reading, "hold_id") or "")):
+        found = authorise.find(work, one.reading.place.tenant, said_text(one.reading, "hold_id") or "", lock=True)
         note = _note(one.reading, found, now_ms)
         if note:
             notes[one.seq] = note
@@ -284,8 +163,8 @@ def _give_back(work: Work, one: Told) -> None:
 
 def _spent(work: Work, one: Told) -> list[tuple[str, int]]:
     """(ACCOUNT/LOT, amount) of the settled authorisations that a void takes back."""
-    tenant, named = one.reading.place.tenant, _texts(one.reading, "holds_back")
-    column, keys = ("hold_id", named) if named else ("sale_id", [_text(one.reading, "sale_id") or ""])
+    tenant, named = one.reading.place.tenant, said_texts(one.reading, "holds_back")
+    column, keys = ("hold_id", named) if named else ("sale_id", [said_text(one.reading, "sale_id") or ""])
     marks = ", ".join("?" * len(keys))
     rows = work.rows(
         f"SELECT lots FROM authorisation WHERE tenant = ? AND {column} IN ({marks}) AND settled_ms IS NOT NULL"  # noqa: S608 - ours
@@ -309,19 +188,3 @@ def _said_lots(reading: Reading) -> dict[str, int]:
         if isinstance(name, str) and len(name) <= 200 and name.isprintable() and type(amount) is int and 0 < amount <= MAX_DELTA:
             found[name] = found.get(name, 0) + amount
     return found
-
-
-def _text(reading: Reading, key: str) -> str | None:
-    value: Any = reading.said.get(key)
-    return value if isinstance(value, str) and 0 < len(value) <= 200 and "\x00" not in value else None
-
-
-def _texts(reading: Reading, key: str) -> list[str]:
-    raw = reading.said.get(key)
-    texts = raw[:_MOST_NAMED] if isinstance(raw, list) else []
-    return [one for one in texts if isinstance(one, str) and 0 < len(one) <= 200 and "\x00" not in one]
-
-
-def _code_hash(reading: Reading) -> str | None:
-    code = _text(reading, "code_hash")
-    return code if code is not None and _HASH.fullmatch(code) else None

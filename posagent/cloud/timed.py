@@ -16,7 +16,7 @@ from posagent import events
 from posagent.cloud import lots, schema
 from posagent.cloud.engine import Work
 from posagent.cloud.reading import Reading
-from posagent.cloud.settle import Told
+from posagent.cloud.told import Told
 from posagent.token_codes import totp_step
 
 MOST_KEYS = 10

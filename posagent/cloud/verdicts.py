@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from offline_queue.wire import Line
-from posagent.cloud import schema, settle, timed
+from posagent.cloud import coupon_events, schema, settle, timed
 from posagent.cloud.engine import Row, Work
 from posagent.cloud.reading import Reading, business
+from posagent.cloud.told import Told
 
 Status = Literal["applied", "duplicate", "conflict", "rejected", "withheld"]
 
@@ -152,10 +153,10 @@ def _check_codes(work: Work, stream_id: str, cases: Sequence[Case]) -> None:
 
 def count_coupons(work: Work, stream_id: str, now_ms: int, cases: Sequence[Case]) -> None:
     """What applied events say of coupons; a coupon's second use is a conflict for people."""
-    verdicts = settle.use_coupons(work, _told(stream_id, cases), now_ms)
+    verdicts = coupon_events.use_coupons(work, _told(stream_id, cases), now_ms)
     for case in cases:
         match verdicts.get(case.line.seq):
-            case settle.UsedAlready(stream_id, seq):
+            case coupon_events.UsedAlready(stream_id, seq):
                 case.status, case.problem, case.of_stream, case.of_seq = "conflict", "the coupon was used already", stream_id, seq
             case str() as note:
                 case.problem = note
@@ -169,10 +170,10 @@ def settle_counted(work: Work, stream_id: str, now_ms: int, cases: Sequence[Case
         case.problem = notes.get(case.line.seq, case.problem)
 
 
-def _told(stream_id: str, cases: Sequence[Case]) -> list[settle.Told]:
+def _told(stream_id: str, cases: Sequence[Case]) -> list[Told]:
     """The applied events that may concern more than balances."""
     return [
-        settle.Told(stream_id, case.line.seq, case.reading)
+        Told(stream_id, case.line.seq, case.reading)
         for case in cases
         if case.status == "applied" and case.reading is not None and (case.reading.lots or case.reading.said)
     ]
