@@ -33,6 +33,8 @@ BOOT_S = 600.0  # without acceleration, on a machine that others use as well
 READY_S = 300.0
 TOLD_S = 120.0
 INNER_RECEIVER = "127.0.0.1:8940"
+TYPING_S, SLOW_TYPING_S = 0.002, 0.04
+"""A report and the next one. The kernel keeps 64 events for whoever reads a keyboard, which is time enough only at the machine's own speed."""
 _LOOK_S = 0.05
 _SLOW_LOOK_S = 0.5  # each look costs an emulated machine a tenth of a second
 
@@ -215,7 +217,8 @@ class Register:
         chunks, gap_s = [f"]E0{text}\r".encode("ascii")], 0.0
         if device["kind"] == "hid":
             keyboard = device["protocol"] == 1
-            chunks, gap_s = (devices.keyboard_reports(text), 0.002) if keyboard else ([devices.hidpos_report(text, "E0")], 0.0)
+            typing_s = TYPING_S if self.machine.kvm else SLOW_TYPING_S
+            chunks, gap_s = (devices.keyboard_reports(text), typing_s) if keyboard else ([devices.hidpos_report(text, "E0")], 0.0)
         at, sent = self.hand.feed(device["name"], chunks, gap_s)
         if sent != len(chunks):
             raise Failed(f"{device['name']}: only {sent} of {len(chunks)} reports were fetched by the host; log:\n{self.log_tail()}")
