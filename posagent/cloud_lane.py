@@ -29,7 +29,10 @@ def head_office(settings: CloudSettings) -> Callable[[float], Transport]:
 
 
 def _credentials(settings: CloudSettings) -> Credentials:
-    if settings.credentials is None:
-        return Credentials()
-    own = read_credentials(settings.credentials)
-    return Credentials(Key(own.device, own.key))
+    own = read_credentials(settings.credentials) if settings.credentials is not None else None
+    pair = settings.certificate
+    return Credentials(
+        Key(own.device, own.key) if own is not None else None,
+        (str(pair[0]), str(pair[1])) if pair is not None else None,
+        str(settings.authority) if settings.authority is not None else None,
+    )

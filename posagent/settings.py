@@ -44,11 +44,16 @@ class RegisterSettings:
 
 @dataclass(frozen=True, slots=True)
 class CloudSettings:
-    """Where the journal goes. ``credentials`` is a JSON file that enrolment writes (device id and key); None: unsigned, for tests."""
+    """Where the journal goes. ``credentials`` is a JSON file that enrolment writes (device id and key); None: unsigned, for tests.
+
+    ``certificate``: this register's own (PEM) and its private key, where head office asks for one; ``authority``: who signed head office's
+    certificate, where that is nobody whom the system knows."""
 
     url: str
     credentials: Path | None
     heartbeat_s: int
+    certificate: tuple[Path, Path] | None = None
+    authority: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +207,13 @@ def _cloud(table: Table, base: Path) -> CloudSettings:
         table.complain("url", "sends members' points over an open line; use https:// (http:// is for this machine only)")
     credentials = table.text("credentials", None)
     heartbeat_s = table.integer("heartbeat_s", 900, minimum=5, maximum=900)
-    found = CloudSettings(url.rstrip("/"), base / credentials if credentials else None, heartbeat_s)
+    certificate, private_key, authority = (table.text(name, None) for name in ("certificate", "private_key", "authority"))
+    if (certificate is None) != (private_key is None):
+        table.complain("certificate" if certificate else "private_key", "is half of a pair; give both certificate and private_key (PEM files)")
+    found = CloudSettings(
+        url.rstrip("/"), base / credentials if credentials else None, heartbeat_s,
+        (base / certificate, base / private_key) if certificate and private_key else None, base / authority if authority else None,
+    )  # fmt: skip
     table.finish()
     return found
 

@@ -54,6 +54,7 @@ def test_every_commented_setting_of_the_example_is_a_real_one_with_its_default()
         ('store = "0042"', 'store = "00 42"', "register.store"),
         ("[screen]", '[screen]\nlisten = "0.0.0.0:80"', "never offered to the network"),
         ("[screen]", '[cloud]\nurl = "http://points.example.jp"\n[screen]', "use https://"),
+        ("[screen]", '[cloud]\nurl = "https://points.example.jp"\ncertificate = "a.pem"\n[screen]', "half of a pair"),
         ("[checkout]", "[checkout]\npair_window_s = 5", "from 10 to 3600"),
         ('length = 13', 'lenght = 13', "did you mean 'length'?"),
         ('host = "192.168.192.168"', "", "printer[1].host: is missing"),

@@ -25,6 +25,8 @@ from offline_queue.sync import SyncLane
 from offline_queue.transport import Credentials, Transport
 from posagent.cloud.engine import open_engine
 from posagent.cloud.reception import common_name
+from posagent.cloud_lane import head_office
+from posagent.settings import CloudSettings
 from tools.fleet_runs import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -147,6 +149,16 @@ def test_a_register_is_who_its_certificate_says_with_and_without_a_signature(pla
     engine = open_engine(f"sqlite:///{place.directory / 'r.db'}", look=True)
     assert engine.read(lambda work: work.rows("SELECT amount FROM balance")) == [(20,)]
     engine.close()
+
+
+def test_what_the_settings_name_is_what_the_agent_shows(place):
+    own = place.authority.files("till-2", x509.NameAttribute(NameOID.ORGANIZATION_NAME, "acme"))
+    place.enrol("2", own)
+    pair = (Path(own[0]), Path(own[1]))
+    for certificate, status in ((pair, 200), (None, 401)):
+        line = head_office(CloudSettings(place.url, None, 900, certificate, place.authority.path))(5.0)
+        assert line.get("/v1/files/members").status == status
+        line.close()
 
 
 def test_the_common_name_is_a_line_of_its_own():
