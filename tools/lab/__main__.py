@@ -138,7 +138,10 @@ def _played(scenario: Scenario, register: Register, play: Play, story: dict[str,
         told["trouble"] = str(trouble)
         story["wrong"].append(f"{scenario.name}: {str(trouble).splitlines()[0]}")
         say(f"FOUND: {trouble}")
-        _recover(register)
+        try:
+            _recover(register)
+        except (Failed, HandLost, RuntimeError, OSError) as worse:
+            story["wrong"].append(f"after {scenario.name} the register could not be brought back: {str(worse).splitlines()[0]}")
     told["seconds"] = round(time.monotonic() - begun)
     told["machine_cpu_s"] = round(register.machine.cpu_s - spent)
     say(f"   {told['seconds']} s  {told['figures']}")
@@ -160,6 +163,9 @@ def _recover(register: Register) -> None:
     register.plug_printer()
     for device in (WEDGE, HIDPOS, SERIAL):
         register.plug(device)
+    register.wait_ready()
+    register.devices_ok("pos")
+    register.close_open()
 
 
 def _packed(out: Path) -> Path:

@@ -36,11 +36,11 @@ def play(register: Register, play: Play) -> Figures:
     if not gun.startswith("posagent 660") or "LIBINPUT_IGNORE_DEVICE=1" not in gun or "power-switch" in tags:
         raise Failed(f"the rules did not take the scanner: {gun}")
     number = register.members[register.next_member()]
-    status, told = register.till.status().body["open"], len(register.listener.told("granted"))
+    status, told = register.till.status().body.get("open"), len(register.listener.told("granted"))
     heard = _heard(register, FOREIGN, number)
     if len(heard) != len(number) + 1:
         raise Failed(f"the foreign keyboard typed {len(number) + 1} keys, a desktop heard {len(heard)}: somebody grabbed it")
-    if register.till.status().body["open"] != status or len(register.listener.told("granted")) != told:
+    if register.till.status().body.get("open") != status or len(register.listener.told("granted")) != told:
         raise Failed("the foreign keyboard opened a checkout")
     taken = _heard(register, WEDGE, number)
     if taken:

@@ -48,7 +48,7 @@ def play(register: Register, play: Play) -> Figures:
     after = measured(register)
     register.listener_back()
     exposure = register.hand.sure("systemd-analyze security posagent.service --no-pager | tail -1")
-    found = re.search(r"([\d.]+)", exposure)
+    found = re.search(r"\d+\.\d+", exposure)
     return {
         "idle_seconds": seconds,
         "idle_cpu_percent": round((after["ticks"] - before["ticks"]) / seconds, 2),
@@ -58,5 +58,5 @@ def play(register: Register, play: Play) -> Figures:
         "pss_mb": round(after["pss_kb"] / 1024, 1),
         "processes": after["processes"],
         "threads": after["threads"],
-        "exposure": float(found[1]) if found else None,
+        "exposure": float(found[0]) if found else None,
     }
