@@ -87,6 +87,7 @@ mount --rbind /dev "$1/root/dev"
 mount -t tmpfs none "$1/root/run"
 mkdir -p "$1/root/packages"
 mount --bind "$2" "$1/root/packages"
+ip link set lo up
 exec chroot "$1/root" sh /packages/scenario
 """
 _SCENARIO = """\
@@ -96,14 +97,15 @@ step install dpkg -i 1.deb
 step setup posagent setup --no-input --lang en --company acme --brand cafe --store 0042 --register R2 --store-name s \
   --scanner none --printer none --no-test --no-start
 install -m 640 -g posagent /usr/share/doc/posagent/examples/program.toml /etc/posagent/program.toml
-chown posagent /run/posagent
+sed -i 's|/run/posagent/api.sock|/var/lib/posagent/api.sock|' /etc/posagent/posagent.toml  # no systemd here makes the socket for us
 runuser -u posagent -- /usr/lib/posagent/bin/python3 -I -X utf8 -m posagent run 2> log &
-for i in $(seq 300); do [ -S /run/posagent/api.sock ] && break; sleep 0.1; done
+agent=$!
+for i in $(seq 300); do [ -S /var/lib/posagent/api.sock ] && break; sleep 0.1; done
 step status posagent status
 step update dpkg -i 2.deb
 step still posagent status
-kill %1
-wait
+kill "$agent"
+wait "$agent"
 step version cat /usr/lib/posagent/version-of-the-test
 step back dpkg -i /var/cache/posagent/posagent_0.0.1_*.deb
 step forth dpkg -i /var/cache/posagent/posagent_0.0.2_*.deb
@@ -166,7 +168,7 @@ def test_install_update_back_too_old_full_disk_and_purge(built: Path, tmp_path: 
         variant(built, packages, version, reads)
     (packages / "scenario").write_text(_SCENARIO, "utf-8")
     (tmp_path / "enter").write_text(_ENTER, "utf-8")
-    words = ["unshare", "--mount", "--propagation", "private", "sh", str(tmp_path / "enter"), str(place), str(packages)]
+    words = ["unshare", "--mount", "--net", "--propagation", "private", "sh", str(tmp_path / "enter"), str(place), str(packages)]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=900)
     steps = {}
     for part in done.stdout.split("@@@ ")[1:]:
