@@ -92,12 +92,16 @@ ASKED = {
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
+    return _judged(tmp_path_factory.mktemp("udev"))
+
+
+def _judged(folder: Path, *more: str) -> dict[str, Seen]:
+    """What udev makes of the devices with our rules, brltty's, and ``more`` of ours."""
     missing = [tool for tool in ("udevadm", "umockdev-run", "unshare") if shutil.which(tool) is None]
     if missing:
         pytest.fail(f"nobody has looked at the udev rules: {', '.join(missing)} missing; apt-get install udev umockdev util-linux")
-    folder = tmp_path_factory.mktemp("udev")
-    shutil.copy(RULES, folder)
-    shutil.copy(RULES.with_name("86-posagent-brltty.rules"), folder)
+    for name in (RULES.name, "86-posagent-brltty.rules", *more):
+        shutil.copy(RULES.with_name(name), folder)
     (folder / "85-brltty.rules").write_text(BRLTTY, "utf-8")
     (folder / "70-posagent-local.rules").write_text(with_rule("", "1a86", "7523"), "utf-8")
     (folder / "devices.umockdev").write_text(DEVICES, "utf-8")
@@ -135,6 +139,12 @@ def test_a_keyboard_scanner_is_ours_and_nobody_elses(seen: dict[str, Seen]) -> N
     assert wedge.links == ("posagent/scanner-hid-0c2e-0b61-1-1",)
     assert wedge.properties["LIBINPUT_IGNORE_DEVICE"] == "1"
     assert wedge.properties["CURRENT_TAGS"] == ":systemd:"
+
+
+def test_a_scanner_that_serves_the_pos_as_well_types_when_the_agent_is_gone(tmp_path: Path) -> None:
+    wedge = _judged(tmp_path, "73-posagent-router.rules")["wedge"]
+    assert wedge.properties.get("LIBINPUT_IGNORE_DEVICE", "") == ""
+    assert (wedge.group, wedge.mode) == ("987", "0660")
 
 
 def test_a_foreign_keyboard_is_left_alone(seen: dict[str, Seen]) -> None:
