@@ -93,15 +93,16 @@ def random_codes(seed: int, count: int) -> list[tuple[str, str]]:
 def test_no_member_number_leaves_by_log_figure_status_argument_or_journal(till, count: int) -> None:
     codes = random_codes(20261122, count)
     till.start("-v")
-    for text, aim in codes:
-        till.scanner.scan(text, aim)
     page: dict[str, float] = {}
     deadline = time.monotonic() + 30 + count / 5
-    while sum(value for name, value in page.items() if name.startswith("posagent_scans_total")) < count:
-        assert time.monotonic() < deadline, page
-        status, text = till.get("/metrics")
-        assert status == 200
-        page = well_formed(text)
+    for first in range(0, count, 60):  # no faster than they are taken: the driver throws a flood away
+        for text, aim in codes[first : first + 60]:
+            till.scanner.scan(text, aim)
+        while sum(value for name, value in page.items() if name.startswith("posagent_scans_total")) < min(first + 60, count):
+            assert time.monotonic() < deadline, page
+            status, text = till.get("/metrics")
+            assert status == 200
+            page = well_formed(text)
     state = till.get("/readyz")[1]
     arguments = Path(f"/proc/{till.agent.pid}/cmdline").read_bytes().decode()
     assert till.stop() == 0
