@@ -67,4 +67,4 @@ def _heard(register: Register, device: dict[str, Any], text: str) -> list[str]:
     register.hand.sure(f"nohup python3 /root/listen.py {_node(register, device)} {_LISTEN_S + 10} > /root/heard 2>&1 & sleep 2")
     register.hand.feed(device["name"], keyboard_reports(text), 0.004)
     time.sleep(_LISTEN_S)
-    return register.hand.sure("cat /root/heard; pkill -f /root/listen.py; true").split()
+    return register.hand.sure("cat /root/heard; pkill -f '/root/[l]isten.py'; true").split()
