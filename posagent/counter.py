@@ -63,6 +63,8 @@ from posagent.counter_parts import (
     VoidCharge,
     VoidGrant,
     reply_to,
+    today_of,
+    with_today,
 )
 from posagent.redeeming import redemption_of
 
@@ -256,12 +258,10 @@ def resume(stored: Iterable[tuple[str, str, Mapping[str, Any]]], now: Now, rules
                 last=live,
                 last_ms=ms,
                 live=cs.remembered(state.live, live),
-                slip_day=day,
-                slips_today=max(state.slips_today if state.slip_day == day else 0, newest),
-                coupons_today=(state.coupons_today if state.slip_day == day else 0) + len(live.coupons),
-                own_coupon_yen=state.own_coupon_yen if state.slip_day == day else 0,
                 redemptions=tuple(one for one in state.redemptions if one.id not in {each.id for each in live.used}),
             )
+            had = today_of(state, day)
+            state = with_today(state, day, replace(had, slips=max(had.slips, newest), coupons=had.coupons + len(live.coupons)))
         elif type_ == ev.SALE_VOIDED and data["sale_id"] in state.live:
             state = cs.without(state, state.live[data["sale_id"]], ms)
         elif type_ == ev.SALE_REFUNDED and data["sale_id"] in state.live:

@@ -32,6 +32,8 @@ from posagent.counter_parts import (
     VoidCharge,
     refusing,
     reply_to,
+    today_of,
+    with_today,
 )
 from posagent.handout import HandedSlip, slip_for_charge
 from posagent.loyalty.model import SaleRejected
@@ -95,7 +97,7 @@ def _commit(state: State, word: Authorised, asked: ChargeAsked, card: Card, resu
     balance = word.balances.get(paid.account, 0) + paid.delta
     slips: tuple[HandedSlip, ...] = ()
     if rules.stationery and account:
-        number = (state.slips_today if state.slip_day == day else 0) + 1
+        number = today_of(state, day).slips + 1
         slips = (
             slip_for_charge(
                 rules.stationery, account, card.masked, paid.delta, bonus, balance, paid.expires, number, now.at, date.fromisoformat(day),
@@ -166,17 +168,11 @@ def charged_of(data: Mapping[str, Any], event_id: str) -> Charged:
 
 def with_charge(state: State, one: Charged) -> State:
     """The state in which it stands; of earlier business dates nothing can be voided, so they are forgotten."""
-    same_day = state.slip_day == one.business_date
+    had = today_of(state, one.business_date)
     kept = {charge_id: other for charge_id, other in state.charges.items() if other.business_date == one.business_date}
     newest = max((int(serial.rsplit("-", 1)[1]) for serial in one.slips), default=0)
-    return replace(
-        state,
-        charges={**kept, one.charge_id: one},
-        slip_day=one.business_date,
-        slips_today=max(state.slips_today if same_day else 0, newest),
-        coupons_today=state.coupons_today if same_day else 0,
-        own_coupon_yen=state.own_coupon_yen if same_day else 0,
-    )
+    state = replace(state, charges={**kept, one.charge_id: one})
+    return with_today(state, one.business_date, replace(had, slips=max(had.slips, newest)))
 
 
 def without_charge(state: State, charge_id: str) -> State:

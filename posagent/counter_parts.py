@@ -6,12 +6,21 @@ that waits for it keeps what was asked under ``State.asking``, with the moment, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from posagent.checkout import Basket, Card, Live, Now, Refunded
 from posagent.events import Draft, Role
 from posagent.redeeming import Charged, FoundCoupon, Redemption
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """What a business date has had so far. ``slips``: the newest slip's number; a number is on one paper only, whatever the clock does."""
+
+    slips: int = 0
+    coupons: int = 0
+    own_coupon_yen: int = 0  # coupons used on this register's own authority
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +36,24 @@ class State:
     bounce: tuple[str, int] = ("", 0)  # token and ms of the last scan
     live: Mapping[str, Live] = field(default_factory=dict)  # by sale_id
     voided: Mapping[str, int] = field(default_factory=dict)  # sale_id -> how many grants of it were voided
-    slip_day: str = ""
-    slips_today: int = 0  # the newest slip's number within slip_day
-    coupons_today: int = 0
+    days: Mapping[str, Today] = field(default_factory=dict)  # by business date; several, for a clock may jump and come back
     redemptions: tuple[Redemption, ...] = ()  # of the open basket: kept for it, and not used yet
     asking: Mapping[str, Asking] = field(default_factory=dict)  # by hold id: what head office was asked and has not answered
-    own_coupon_yen: int = 0  # within slip_day: coupons used on this register's own authority
     charges: Mapping[str, Charged] = field(default_factory=dict)  # by charge id: what a manager may still take back
+
+
+REMEMBERED_DAYS = 40
+
+
+def today_of(state: State, day: str) -> Today:
+    """What is known of a business date."""
+    return state.days.get(day, Today())
+
+
+def with_today(state: State, day: str, today: Today) -> State:
+    """The state in which that date has had this much; the dates touched longest ago are forgotten."""
+    others = [(other, had) for other, had in state.days.items() if other != day]
+    return replace(state, days={**dict(others[-(REMEMBERED_DAYS - 1) :]), day: today})
 
 
 # ---------------------------------------------------------------- inputs

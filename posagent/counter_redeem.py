@@ -36,6 +36,7 @@ from posagent.counter_parts import (
     UseRedemptions,
     refusing,
     reply_to,
+    today_of,
 )
 from posagent.events import Draft
 from posagent.loyalty.model import Refusal, Sale, SaleRejected
@@ -161,7 +162,7 @@ def _on_own_authority(state: State, asked: RedeemAsked, otherwise: str, rules: R
         return refusing(state, asked.reply, code)
     own = [kept for kept in kept_for(state, basket) if kept.authority == "register"]
     before = _own_worth(asked.now, state, basket, own, program, rules)
-    today = state.own_coupon_yen if state.slip_day == rules.day(basket.at) else 0
+    today = today_of(state, rules.day(basket.at)).own_coupon_yen
     limits = program.offline
     situation = Situation(own=True, same_day=True, yen=before + share.amount, yen_before=today)
     if not offline_allows(limits, "coupon.redeem", situation).allow:

@@ -27,6 +27,8 @@ from posagent.counter_parts import (
     UseRedemptions,
     refusing,
     reply_to,
+    today_of,
+    with_today,
 )  # fmt: skip
 from posagent.handout import HandedSlip, slips_for_grant
 from posagent.loyalty.days import late_allows
@@ -92,17 +94,15 @@ def grant(state: State, now: Now, basket: Basket, card: Card, rules: Rules, *, r
         why = {"why": str(refused)}
         return replace(state, basket=None), (Tell("E622", why), *reply_to(reply, "refused", {"code": "E622", **why}))
     result = using.reckoning.quote
-    day = rules.day(basket.at)
-    same_day = state.slip_day == day
+    today = today_of(state, rules.day(basket.at))
     if refusal := _over_the_limits(now, basket, card, result, rules.program):
         used = cr.use_now(state, now, basket, rules, None)  # the customer has paid less: that stands, whatever becomes of the points
         return replace(state, card=None), (*used, Tell(refusal), *reply_to(reply, "refused", {"code": refusal}))
-    result = _without_excess_coupons(now, result, state.coupons_today if same_day else 0, rules.program)
-    first_slip = state.slips_today + 1 if same_day else 1
+    result = _without_excess_coupons(now, result, today.coupons, rules.program)
     slips: tuple[HandedSlip, ...] = ()
     if rules.stationery:
         slips = slips_for_grant(
-            rules.stationery, rules.program, result, card.member, card.masked, sale, basket.receipt_no, first_slip, now.at, now.entropy
+            rules.stationery, rules.program, result, card.member, card.masked, sale, basket.receipt_no, today.slips + 1, now.at, now.entropy
         )
     all_used = (*(one for one in cr.kept_for(state, basket) if one.used), *using.ones)
     on_record = ce.sale_granted(now, basket, sale, number, card, result, slips, rules, all_used, using.reckoning.payable)
@@ -225,16 +225,10 @@ def used(state: State, answer: Answered, intent: UseRedemptions, rules: Rules) -
 def with_used(state: State, basket: Basket, ones: tuple[Redemption, ...], rules: Rules) -> State:
     """The state in which these are used."""
     now_used = {one.id: one for one in ones}
-    same_day = state.slip_day == (day := rules.day(basket.at))
+    had = today_of(state, day := rules.day(basket.at))
     spent = sum(one.yen for one in ones if one.authority == "register")
-    return replace(
-        state,
-        redemptions=tuple(now_used.get(one.id, one) for one in state.redemptions),
-        own_coupon_yen=(state.own_coupon_yen if same_day else 0) + spent,
-        slip_day=day,
-        slips_today=state.slips_today if same_day else 0,
-        coupons_today=state.coupons_today if same_day else 0,
-    )
+    state = replace(state, redemptions=tuple(now_used.get(one.id, one) for one in state.redemptions))
+    return with_today(state, day, replace(had, own_coupon_yen=had.own_coupon_yen + spent))
 
 
 def granted(state: State, answer: Answered, intent: GrantPoints, rules: Rules) -> Step:
@@ -255,7 +249,9 @@ def granted(state: State, answer: Answered, intent: GrantPoints, rules: Rules) -
         left = tuple(one for one in state.redemptions if one.id not in {each.id for each in live.used})
         state = replace(state, card=None, basket=None, live={**state.live, live.sale_id: live}, redemptions=left)
         return state, (Tell("E620", result_of(live)), *cr.commits(live.used), *reply_to(intent.reply, "already", result_of(live)))
-    state = with_used(state, live.basket, intent.used, rules)  # from here on its day is the counter's
+    state = with_used(state, live.basket, intent.used, rules)
+    had = today_of(state, day := rules.day(live.basket.at))
+    state = with_today(state, day, replace(had, slips=had.slips + intent.slips, coupons=had.coupons + intent.coupons))
     state = replace(
         state,
         card=None,
@@ -263,8 +259,6 @@ def granted(state: State, answer: Answered, intent: GrantPoints, rules: Rules) -
         last=live,
         last_ms=answer.now.ms,
         live=remembered(state.live, live),
-        slips_today=state.slips_today + intent.slips,
-        coupons_today=state.coupons_today + intent.coupons,
         redemptions=tuple(one for one in state.redemptions if not one.used),
     )
     shown = Show(_yen(live.payable), f"＋{co.points_of(live.entries):,}ポイント")

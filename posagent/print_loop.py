@@ -54,7 +54,8 @@ class Recorder:
         recorded = draft(
             ev.COUPON_PRINTED if code else ev.SLIP_PRINTED,
             place=self.place,
-            idemkey=f"slip/{job.serial}/{job.copy}/{job.attempt}/{state}",
+            # The job's number as well: two papers with one serial are two facts, and a record that cannot be written must not stop the lane.
+            idemkey=f"slip/{job.serial}/{job.id}/{job.copy}/{job.attempt}/{state}",
             at=at,
             business_date=f"{day[:4]}-{day[4:6]}-{day[6:]}",
             operator="system",

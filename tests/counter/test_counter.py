@@ -213,7 +213,7 @@ def test_slip_numbers_go_on_after_a_restart_that_sees_only_the_newest_events() -
         till.scan()
         till.sale(key, 500)
     newest = [(draft.type, f"id-{draft.idemkey}", draft.data) for draft in till.stored[-1:]]
-    assert resume(newest, till.now(), till.rules).slips_today == 3
+    assert resume(newest, till.now(), till.rules).days["2026-11-22"].slips == 3
 
 
 def test_a_void_of_nothing_is_refused() -> None:
@@ -293,6 +293,19 @@ def test_slips_are_stored_with_the_grant_and_numbered_within_the_day() -> None:
     assert [draft.type for draft in till.stored if draft.type == ev.COUPON_ISSUED] == [ev.COUPON_ISSUED]
     assert till.stored[3].data["serial"] == "0042-R2-20261122-2"
     assert "次回100円引き" in from_json(till.jobs[1].document).title
+
+
+def test_a_clock_that_jumps_to_another_day_and_back_gives_no_number_twice() -> None:
+    till = Till()
+    for number, jumped in enumerate((0, 40, 0, -1, 0, 40)):
+        till.jumped = timedelta(days=jumped)
+        till.wait(30)
+        till.scan()
+        till.sale(f"n{number}", 2500)
+        till.state = till.restarted() if number % 2 else till.state
+    serials = [job.serial for job in till.jobs]
+    assert len(serials) == len(set(serials)) == 12
+    assert serials[-2:] == ["0042-R2-20270101-3", "0042-R2-20270101-4"]
 
 
 def test_a_coupon_carries_nothing_of_the_member_and_its_code_is_not_in_the_journal() -> None:

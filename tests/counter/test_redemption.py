@@ -219,7 +219,7 @@ def test_offline_coupons_have_a_limit_a_sale_and_a_limit_a_day_that_a_restart_re
         assert said.status == ("redeemed" if key == "n1" else "refused")
         till.sale(key, 800)
         till.state = till.restarted()
-    assert till.state.own_coupon_yen == 400
+    assert till.state.days["2026-11-22"].own_coupon_yen == 400
 
 
 def test_a_coupon_that_head_office_has_not_heard_of_yet_is_this_registers_to_honour() -> None:
