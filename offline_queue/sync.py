@@ -30,6 +30,7 @@ from offline_queue.transport import Credentials, Exchange, Reply, Transport, ret
 _log = logging.getLogger(__name__)
 
 BREAKER: Final = 5  # consecutive transient failures, after which one event probes the way
+ORDERS_S: Final = 2.0  # between two looks for an order of the command line: an idle register must hardly wake
 WRITE_TIMEOUT_S: Final = 120.0  # a rotation renumbers everything that is retained
 
 
@@ -367,7 +368,7 @@ class SyncLane:
     def _idle(self) -> None:
         """Until a put, a stop, an order from the command line, or the next heartbeat."""
         until = min(self._beat_at, self._health_at)
-        while not self._stop.is_set() and not self._wake.wait(min(0.5, max(0.0, until - time.monotonic()))):
+        while not self._stop.is_set() and not self._wake.wait(min(ORDERS_S, max(0.0, until - time.monotonic()))):
             if time.monotonic() >= until or carry_out_orders(self._journal):
                 return
 

@@ -14,8 +14,9 @@ AT = "2026-11-22T12:00:00.000+09:00"
 
 
 def _job(number: int, **more: Any) -> Job:
+    slip = Slip(serial="0042-R2-20261122-1", title="お知らせ")
     given: dict[str, Any] = {
-        "id": number, "event_id": "e1", "printer": "front", "serial": "0042-R2-20261122-1", "document": to_json(Slip(lang="ja", title="お知らせ", lines=(), serial="0042-R2-20261122-1")), "copy": 1,
+        "id": number, "event_id": "e1", "printer": "front", "serial": slip.serial, "document": to_json(slip), "copy": 1,
         "state": "HANDED", "certainty": None, "attempt": 1, "evidence": None, "reason": "", "operator": None, "created": AT, "updated": AT,
     }  # fmt: skip
     return Job(**(given | more))
