@@ -171,7 +171,8 @@ class RemoteDevices:
             ours, theirs = socket.socketpair()
         except OSError as trouble:
             return trouble
-        words = [self._python, "-m", "posagent.device_process", str(theirs.fileno())]
+        alone = ["-I", "-X", "utf8"] if sys.flags.isolated else []  # as we were started: nothing of the current folder is run
+        words = [self._python, *alone, "-m", "posagent.device_process", str(theirs.fileno())]
         with theirs:
             try:
                 self._process = subprocess.Popen(words, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
