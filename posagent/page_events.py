@@ -52,7 +52,7 @@ def _put_right(type_: str, data: Mapping[str, Any]) -> dict[str, Any] | None:
             return {"kind": "charge_voided", **common, "amount": data["amount"], "sale_id": data["sale_id"], "reason": data["reason"]}
         case ev.SALE_REFUNDED:
             return {"kind": "refunded", **common, "points": data["points"], "returned_points": data["returned_points"],
-                    "value_back": data["value_back"], "amount": data["remaining"], "sale_id": data["sale_id"],
+                    "value_back": data["value_back"], "amount": data["remaining"], "sale_id": data["sale_id"], "kept": _kept(data),
                     "reason": data["reason"]}  # fmt: skip
         case ev.POINTS_ADJUSTED:
             return {"kind": "adjusted", **common, "points": data["points"], "account": data["account"], "reason": data["reason"]}
@@ -73,6 +73,11 @@ def _lines(data: Mapping[str, Any]) -> list[dict[str, int]]:
     if not 1 < len(lines) <= MOST_LINES:
         return []
     return [{"amount": line["amount"], "tax": line["tax"], "qty": line["qty"]} for line in lines]
+
+
+def _kept(data: Mapping[str, Any]) -> dict[str, int]:
+    """Line (from 1) -> what the customer keeps of it."""
+    return {str(index + 1): amount for index, amount, _ in data["kept"][:MOST_LINES]}
 
 
 def _granted(data: Mapping[str, Any]) -> dict[str, Any]:

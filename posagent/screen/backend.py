@@ -109,10 +109,12 @@ class PageEvent(TypedDict, total=False):
     sale_id: str
     offline: bool
     explain: dict[str, list[str]]  # {"ja": [...], "en": [...]}
+    slips: list[str]  # of a grant or a charge: the serials of its slips
     job: str  # of a slip
     coupon: bool  # of a slip: it is a coupon
     receipt_no: str | None
     lines: list[dict[str, int]]  # of a sale of several lines: {"amount", "tax", "qty"}
+    kept: dict[str, int]  # of a refund: line, from 1 -> what the customer keeps of it
     state: str  # of a slip: printed, held, not_printed, unknown, asked
     code: str | None
     reason: str

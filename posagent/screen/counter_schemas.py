@@ -236,7 +236,7 @@ OPEN_CHECKOUT: Schema = {
         "asking": {"type": "boolean", "description": "head office is being asked at this moment"},
         "value": {
             "type": ["object", "null"],
-            "description": "prepaid value as a tender; balance: the snapshot's; usable: the most that is left to pay, 0 where it cannot be used now",
+            "description": "prepaid value as a tender; balance: the snapshot's; usable: what is left to pay, 0: not in this sale",
             "required": ["label", "balance", "usable"],
             "properties": {"label": _TEXT, "balance": _MAYBE_NUMBER, "usable": _NUMBER},
         },

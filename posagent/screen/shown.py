@@ -16,7 +16,7 @@ def shown_status(backend: Backend, status: Status, last_seq: int) -> dict[str, A
     devices = [
         {
             **device,
-            "message": spoken(code, {"device": device.get("name", ""), **values}) if (code := device.get("code")) else None,
+            "message": spoken(code, {**values, "device": device.get("name", "")}) if (code := device.get("code")) else None,
             "upos": upos_of(device["state"], code or ""),
         }
         for device in status.get("devices", [])

@@ -48,7 +48,8 @@ EVENTS: list[tuple[str, dict[str, Any]]] = [
     (ev.VALUE_VOIDED, {"amount": 3000, "masked": "**1", "sale_id": "c", "reason": "test", "member": "m", "entries": [entry("value", -3000),
                        entry("bonus", -300)]}),
     (ev.SALE_REFUNDED, {"points": -10, "returned_points": 50, "value_back": 0, "remaining": 900, "masked": "**1", "sale_id": "s",
-                        "reason": "returned", "member": "m", "entries": [entry("points", -10), entry("points", 50)]}),
+                        "reason": "returned", "member": "m", "kept": [[1, 900, 1]],
+                        "entries": [entry("points", -10), entry("points", 50)]}),
     (ev.POINTS_ADJUSTED, {"points": 5, "account": "points", "masked": "**1", "reason": "goodwill", "member": "m",
                           "entries": [entry("points", 5)]}),
     (ev.SALE_VOIDED, {"points": -20, "amount": 2000, "masked": "**1", "sale_id": "s", "reason": "test", "member": "m",
@@ -63,6 +64,7 @@ def test_the_shifts_history_knows_every_kind_and_nothing_personal() -> None:
     ]  # fmt: skip
     assert [one.get("points") for one in shown] == [None, -300, None, None, None, -10, 5, -20]
     assert not any("m" in one.values() for one in shown)
+    assert shown[5]["kept"] == {"2": 900}
 
 
 def test_the_days_report_counts_all_of_it_and_its_net_is_the_sum_of_the_entries() -> None:

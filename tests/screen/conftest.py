@@ -15,9 +15,11 @@ import pytest
 
 from posagent.errors import Refused
 from posagent.screen.backend import Answer, Json, Notice, PageEvent, Status
+from posagent.screen.problems import spoken
 from posagent.screen.server import ScreenServer
 
 AT = "2026-11-22T14:05:00+09:00"
+COUPON = "C0123456789ABCDEF"
 
 
 JOB = {"job": "7", "serial": "0001-R1-20261122-3", "copy": 1, "title": "お買い上げポイント", "sample": False, "state": "CONFIRMED",
@@ -130,7 +132,10 @@ class Rights:
         name = f"r{len(opened['reductions']) + 1}"
         one: Json = {"id": name, "kind": kind, "label": None, "amount": amount, "gift": None, "points": amount or None}
         if kind == "coupon":
-            one |= {"label": next(each["label"] for each in opened["coupons"] if each["key"] == code), "amount": 100, "code": code}
+            own = (each["label"] for each in opened["coupons"] if each["key"] == code)
+            one |= {"label": next(own, "次回100円引き"), "amount": 100, "code": code}
+        elif kind == "value":
+            opened["value"] = {**opened["value"], "usable": 0}
         else:
             opened["points"] = {**opened["points"], "redeemable": 0, "yen": 0}
         opened["coupons"] = [each for each in opened["coupons"] if each["key"] != code]
@@ -142,6 +147,52 @@ class Rights:
         opened: Any = dict(self._counter.state["open"] or {})
         self._show(opened, [each for each in opened["reductions"] if each["id"] != redemption])
         return Answer("done", {})
+
+    def check_coupon(self, code: str) -> Json:
+        self._counter.act("check", code)
+        opened = self._counter.state["open"] or {}
+        if code.upper() != COUPON:
+            return {"known": False, "usable": False, "code": "E643", "words": spoken("E643"), "authority": "register"}
+        worth: Json = {"discount": 100, "per_rate": [], "gift": None} if opened else {}
+        return {"known": True, "usable": True, "code": None, "words": None, "authority": "register", "label": "次回100円引き", "key": "c" * 32,
+                "last_day": "2026-12-31", "member_only": False, **worth}  # fmt: skip
+
+    def charge(self, amount: int, tender: str, operator: str, idempotency_key: str) -> Answer:
+        self._counter.act("charge", amount, tender, idempotency_key)
+        if amount > 30_000:
+            raise Refused("above the limit", code="E663")
+        self._counter.record({"kind": "charged", "member": "**** 4821", "amount": amount, "bonus": 300, "sale_id": f"C-{amount}", "slips": [],
+                              "balance": {"value": amount, "as_of": AT}})  # fmt: skip
+        return Answer("done", {"result": "charged", "sale_id": f"C-{amount}", "amount": amount})
+
+    def refund(self, sale_id: str, lines: list[Json] | None, total: int | None, reason: str, operator: str, role: str) -> Answer:
+        self._counter.act("refund", sale_id, lines, total, reason, role)
+        if role != "manager":
+            raise Refused("this needs a manager", code="E613")
+        kept = {str(line["line"]): line["amount"] for line in lines or []} if total is None else {"1": total}
+        self._counter.record({"kind": "refunded", "member": "**** 4821", "points": -19, "returned_points": 0, "value_back": 0,
+                              "amount": sum(kept.values()), "sale_id": sale_id, "reason": reason, "kept": kept})  # fmt: skip
+        return Answer("done", {"result": "refunded", "sale_id": sale_id, "points": -19, "amount": sum(kept.values())})
+
+    def late_grant(self, sale_id: str, receipt_no: str) -> Answer:
+        self._counter.act("late", sale_id, receipt_no)
+        member = str((self._counter.state["open"] or {})["member"])
+        sale = next(event for _, event in self._counter.journal if event.get("sale_id") == sale_id)
+        self._counter.record(granted(member=member, amount=sale["amount"], points=7, sale_id=sale_id))
+        return Answer("done", {"result": "granted", "member": member, "points": 7})
+
+    def adjust(self, account: str, delta: int, reason: str, text: str, operator: str, role: str, idempotency_key: str) -> Answer:
+        self._counter.act("adjust", account, delta, reason, text, role)
+        if role != "manager":
+            raise Refused("this needs a manager", code="E613")
+        self._counter.record({"kind": "adjusted", "member": "**** 4821", "points": delta, "account": account, "reason": reason})
+        return Answer("done", {"result": "adjusted", "account": account, "delta": delta, "member": "**** 4821"})
+
+    def reprint(self, job: str, operator: str, role: str) -> Answer:
+        self._counter.act("reprint", job, role)
+        if role != "manager":
+            raise Refused("this needs a manager", code="E613")
+        return Answer("done", {"result": "queued", "job": "J9", "of": job})
 
     def _show(self, opened: Any, reductions: list[Json]) -> None:
         off = sum(each["amount"] for each in reductions)
@@ -253,8 +304,9 @@ class Counter:
                 raise Refused("this key came with another sale; use a new key", code="E607")
             return Answer(answer.state, answer.body, replayed=True)
         opened = self.state["open"] or {}
-        if opened.get("member") and sale.get("paid") is False:
-            self.change(open={**opened, "amount": sale["total"], "payable": sale["total"], "paid": False})  # type: ignore[typeddict-unknown-key]
+        if sale.get("paid") is False:
+            new: Any = {"member": None, "reductions": [], "coupons": [], "points": None, **opened}
+            self.change(open={**new, "amount": sale["total"], "payable": sale["total"], "paid": False})
             return Answer("waiting", {"sale_id": "S-unpaid"})
         if member := opened.get("member"):
             seq = self.record(granted(member=member, amount=sale["total"], sale_id=f"S-{len(self._answers) + 1}"))
@@ -319,6 +371,39 @@ def granted(**fields: Any) -> PageEvent:
     }  # type: ignore[typeddict-item]  # fmt: skip
 
 
+CONTRAST = """() => {
+  const channel = v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+  const parse = text => { const n = text.match(/[\\d.]+/g).map(Number); return {c: n.slice(0, 3), a: n[3] ?? 1}; };
+  const luminance = c => .2126 * channel(c[0]) + .7152 * channel(c[1]) + .0722 * channel(c[2]);
+  const over = (top, a, under) => top.map((v, i) => v * a + under[i] * (1 - a));
+  const ground = node => { const stack = []; for (let n = node; n; n = n.parentElement) stack.push(parse(getComputedStyle(n).backgroundColor));
+    return stack.reverse().reduce((under, {c, a}) => over(c, a, under), [255, 255, 255]); };
+  const found = []; let seen = 0;
+  const walk = document.createTreeWalker(document.querySelector('dialog[open]') ?? document.body, NodeFilter.SHOW_TEXT);
+  for (let text; text = walk.nextNode();) {
+    const node = text.parentElement, style = getComputedStyle(node);
+    if (!text.data.trim() || !node.checkVisibility() || node.closest('.unseen, script, noscript, style, dialog:not([open])')) continue;
+    const back = ground(node), {c, a} = parse(style.color), front = over(c, a, back);
+    const [hi, lo] = [luminance(front), luminance(back)].sort((x, y) => y - x);
+    const ratio = (hi + .05) / (lo + .05), px = parseFloat(style.fontSize);
+    const large = px >= 24 || (px >= 18.66 && Number(style.fontWeight) >= 700);
+    seen++;
+    if (ratio < (large ? 3 : 4.5)) found.push(`${text.data.trim().slice(0, 20)} ${ratio.toFixed(2)} ${style.color} on ${back.map(Math.round)}`);
+  }
+  return {seen, found};
+}"""
+SMALL_TARGETS = """least => [...document.querySelectorAll('button, input:not([type=radio]), select')].filter(node => node.checkVisibility())
+  .map(node => [node.id || node.textContent, node.closest('.field, label') ?? node]).map(([name, node]) => [name, node.getBoundingClientRect()])
+  .filter(([, box]) => box.width < least || box.height < least).map(([name, box]) => `${name} ${box.width}x${box.height}`)"""
+
+
+class PageChecks:
+    """What every page must meet, as scripts for `Page.evaluate`: they answer what does not."""
+
+    contrast = CONTRAST
+    small_targets = SMALL_TARGETS
+
+
 def png(width: int, height: int, grey: int = 255) -> bytes:
     """A plain picture."""
 
@@ -374,3 +459,8 @@ def serve() -> Any:
 @pytest.fixture
 def picture() -> bytes:
     return png(384, 600)
+
+
+@pytest.fixture
+def page_checks() -> type[PageChecks]:
+    return PageChecks

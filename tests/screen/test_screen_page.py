@@ -440,7 +440,7 @@ def test_another_journal_starts_the_list_anew(counter: Any, serve: Any, open_pag
         expect(page.locator("#sales li")).to_contain_text("0007")
 
 
-def test_the_keypad_opens_by_itself_on_a_touch_screen_and_is_enough(counter: Any, server: Any, open_page: Any) -> None:
+def test_the_keypad_opens_by_itself_on_a_touch_screen_and_is_enough(counter: Any, server: Any, open_page: Any, page_checks: Any) -> None:
     counter.change(open={"member": "**** **** 4821", "amount": None})
     page = open_page(server, WIDE, has_touch=True, is_mobile=True)
     for key in ("1", "2", "9", "00"):
@@ -449,7 +449,7 @@ def test_the_keypad_opens_by_itself_on_a_touch_screen_and_is_enough(counter: Any
     expect(page.locator("#amount")).to_have_value("1,290")
     page.locator("#keypad").get_by_role("button", name="決定").tap()
     expect(page.locator("#stage")).to_have_attribute("data-kind", "granted")
-    small = page.evaluate(SMALL_TARGETS, 44)
+    small = page.evaluate(page_checks.small_targets, 44)
     assert small == []
 
 
@@ -502,30 +502,6 @@ def test_a_hostile_page_in_the_same_browser_changes_nothing_and_learns_nothing(b
     context.close()
 
 
-CONTRAST = """() => {
-  const channel = v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
-  const parse = text => { const n = text.match(/[\\d.]+/g).map(Number); return {c: n.slice(0, 3), a: n[3] ?? 1}; };
-  const luminance = c => .2126 * channel(c[0]) + .7152 * channel(c[1]) + .0722 * channel(c[2]);
-  const over = (top, a, under) => top.map((v, i) => v * a + under[i] * (1 - a));
-  const ground = node => { const stack = []; for (let n = node; n; n = n.parentElement) stack.push(parse(getComputedStyle(n).backgroundColor));
-    return stack.reverse().reduce((under, {c, a}) => over(c, a, under), [255, 255, 255]); };
-  const found = []; let seen = 0;
-  const walk = document.createTreeWalker(document.querySelector('dialog[open]') ?? document.body, NodeFilter.SHOW_TEXT);
-  for (let text; text = walk.nextNode();) {
-    const node = text.parentElement, style = getComputedStyle(node);
-    if (!text.data.trim() || !node.checkVisibility() || node.closest('.unseen, script, noscript, style, dialog:not([open])')) continue;
-    const back = ground(node), {c, a} = parse(style.color), front = over(c, a, back);
-    const [hi, lo] = [luminance(front), luminance(back)].sort((x, y) => y - x);
-    const ratio = (hi + .05) / (lo + .05), px = parseFloat(style.fontSize);
-    const large = px >= 24 || (px >= 18.66 && Number(style.fontWeight) >= 700);
-    seen++;
-    if (ratio < (large ? 3 : 4.5)) found.push(`${text.data.trim().slice(0, 20)} ${ratio.toFixed(2)} ${style.color} on ${back.map(Math.round)}`);
-  }
-  return {seen, found};
-}"""
-SMALL_TARGETS = """least => [...document.querySelectorAll('button, input:not([type=radio])')].filter(node => node.checkVisibility())
-  .map(node => [node.id || node.textContent, node.closest('.field, label') ?? node]).map(([name, node]) => [name, node.getBoundingClientRect()])
-  .filter(([, box]) => box.width < least || box.height < least).map(([name, box]) => `${name} ${box.width}x${box.height}`)"""
 TOO_LONG = """() => { const box = node => node.getClientRects().length ? node.getBoundingClientRect() : box(node.parentElement);
   return [...document.querySelectorAll(
     '#stage-body, #halves li, #banner, #question, #entry, header, .place, #sales button, aside section, #keypad button')]
@@ -574,16 +550,18 @@ def states(counter: Any, page: Page) -> Iterator[str]:
     [(REGISTER, False, "ja"), (REGISTER, True, "en"), (WIDE, True, "ja"), (WIDE, False, "en"), (UPRIGHT, True, "en"), (LARGE, False, "ja")],
     ids=["1024-mouse-ja", "1024-touch-en", "1280-touch-ja", "1280-mouse-en", "upright-touch-en", "1920-mouse-ja"],
 )
-def test_every_look_meets_wcag_aa_and_fits(counter: Any, server: Any, open_page: Any, viewport: Any, touch: bool, language: str) -> None:
+def test_every_look_meets_wcag_aa_and_fits(
+    counter: Any, server: Any, open_page: Any, page_checks: Any, viewport: Any, touch: bool, language: str
+) -> None:
     counter.language = language
     page = open_page(server, viewport, has_touch=touch, is_mobile=touch, reduced_motion="reduce")
     looks = []
     for look in states(counter, page):
-        contrast = page.evaluate(CONTRAST)
+        contrast = page.evaluate(page_checks.contrast)
         assert contrast["found"] == [], look
         assert contrast["seen"] >= 10, look
         assert page.evaluate(TOO_LONG) == [], look
-        assert page.evaluate(SMALL_TARGETS, 44) == [], look
+        assert page.evaluate(page_checks.small_targets, 44) == [], look
         assert page.evaluate("document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth"), look
         looks.append(look)
     assert len(looks) == 7

@@ -91,6 +91,8 @@ async function look() {
   }
   if (!$("cashier").src) $("cashier").src = state.cashier;
   $("office").href = state.office;
+  $("customers").href = `${state.cashier}customer`;
+  $("managers").href = `${state.cashier}manager`;
   [$("upper").textContent, $("lower").textContent] = state.display;
   const lamps = [state.printer.powered ? (state.printer.online ? ["online", ""] : ["offline", "bad"]) : ["off", "bad"]];
   for (const name of ["paper_end", "paper_near_end", "cover_open", "cutter_error"]) if (state.printer[name]) lamps.push([name, "bad"]);

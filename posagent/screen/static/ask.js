@@ -37,6 +37,15 @@ export async function post(path, body, { key = newKey(), onWaiting = () => {} } 
   }
 }
 
+// As post, but a refusal for want of a manager leads to the PIN first; then the same wish goes again with the release.
+export async function asManager(path, body, options = {}) {
+  const key = options.key ?? newKey();
+  const result = await post(path, body, { ...options, key });
+  if (result.ok || result.problem?.code !== "E613") return result;
+  const { released: right } = await import("./pin.js").catch(() => ({ released: () => false })); // away by now: the refusal stands
+  return (await right()) ? post(path, body, { ...options, key }) : result;
+}
+
 // The agent is back: whoever waits asks again now.
 const wakers = [];
 export const nudge = () => wakers.splice(0).forEach((wake) => wake());

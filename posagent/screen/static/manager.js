@@ -1,7 +1,7 @@
 // Owns the manager's page: the day in figures, its reports, what was sold, and what head office has not taken.
 
-import { newKey } from "./ask.js";
-import { asManager } from "./pin.js";
+import * as amend from "./amend.js";
+import { asManager, newKey } from "./ask.js";
 import * as sales from "./sales.js";
 import { byId, el } from "./stage.js";
 import { Stream } from "./stream.js";
@@ -85,6 +85,7 @@ function draw() {
   drawToday();
   drawClosing();
   drawUnsettled();
+  amend.draw(status?.open);
   sales.show(Boolean(status?.shift_start_seq));
   sales.fill();
 }
@@ -214,7 +215,6 @@ async function decide(event, what) {
 byId("check").addEventListener("click", () => take("x"));
 byId("close").addEventListener("click", () => take("z"));
 byId("sales").addEventListener("keydown", sales.arrows);
-byId("sale-void").addEventListener("click", sales.voidNow);
 byId("language").addEventListener("click", () => {
   choose(current() === "ja" ? "en" : "ja");
   localStorage.setItem("posagent.language", current());
@@ -223,5 +223,6 @@ byId("language").addEventListener("click", () => {
 const language = localStorage.getItem("posagent.language");
 if (language) choose(language);
 draw();
+amend.wire();
 stream.run();
 watchUnsettled();

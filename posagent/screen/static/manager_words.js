@@ -1,6 +1,6 @@
 // Owns the manager's page's own words, Japanese and English side by side. Words that the cashier's page has too come from there.
 
-import { current, t } from "./words.js";
+import { own } from "./words.js";
 
 const WORDS = {
   back: ["会計の画面", "Cashier's page"], today: ["今日", "Today"], sales_count: ["会員の会計", "Members' sales"], amount_sum: ["会計金額", "Amount"],
@@ -21,10 +21,7 @@ const WORDS = {
   "day.closed": ["精算", "Z report"], "day.checked": ["点検", "X report"], "member.seen": ["会員の読み取り", "Card read"], "sale.seen": ["会計", "Sale"],
 };
 
-export const w = (name, ...values) => {
-  const word = WORDS[name]?.[current() === "ja" ? 0 : 1];
-  return typeof word === "function" ? word(...values) : (word ?? t(name));
-};
+export const w = own(WORDS);
 
 export const known = () => Object.keys(WORDS);
 export const missing = () => known().filter((name) => WORDS[name].filter(Boolean).length !== 2);

@@ -4,7 +4,7 @@ import * as ask from "./ask.js";
 import * as redeem from "./redeem.js";
 import * as sales from "./sales.js";
 import * as sound from "./sound.js";
-import { byId, el, isMild, said, showDevices, showStage } from "./stage.js";
+import { byId, el, isMild, MOVED, said, showDevices, showStage } from "./stage.js";
 import { Stream } from "./stream.js";
 import { choose, current, number, t, yen } from "./words.js";
 
@@ -22,6 +22,7 @@ let confirmed = "";
 let sending = false;
 let again = false; // Enter was pressed while an answer was awaited
 let rest;
+let forgetting;
 let wantsUse = false; // the next amount is not paid yet: something is to be used first
 
 // ---------------------------------------------------------------- what the agent tells
@@ -42,10 +43,12 @@ const stream = new Stream({
       if (live) stage({ kind: event.kind, fact: event }, event.points || event.kind === "voided" ? "good" : null);
       else if (document.body.dataset.link !== "starting" && Date.now() - Date.parse(event.at) < AWAY_MS) shown = { kind: event.kind, fact: event };
     }
+    if (live && MOVED.includes(event.kind)) stage({ kind: event.kind, fact: event }, "good");
     if (live) draw();
   },
   notice(notice) {
     if (!notice.message) return;
+    if (notice.code === "E640") useSoon(); // a coupon was scanned before the amount
     const { code } = notice.message; // what the banner or the device strip says already does not push a grant from the stage
     if ((status?.level === "action" && status.code === code) || status?.devices.some((device) => device.code === code)) return;
     stage({ kind: "trouble", fact: notice }, isMild(notice.message.code) ? null : "bad");
@@ -74,9 +77,11 @@ function takeStatus(found) {
   const { open } = found;
   const changed = JSON.stringify(open) !== JSON.stringify(before?.open ?? null);
   if (changed && open) shown = atRest();
-  else if (changed && (shown.kind.startsWith("wait") || shown.kind === "using")) shown = { kind: "idle" };
-  if (!open?.member) wantsUse = false;
-  if (!open) ask.forgetUnpaid();
+  else if (changed && (shown.kind.startsWith("wait") || shown.kind === "using" || shown.kind === "coupon")) shown = { kind: "idle" };
+  const taken = open?.reductions?.length > (before?.open?.reductions?.length ?? 0);
+  if (changed && (!open || taken)) redeem.offer(null);
+  if (changed && !open?.member && !redeem.offered()) wantsUse = false;
+  if (changed && !open) ask.forgetUnpaid(); // a status may be older than the sale that was just sent
   if (changed && open) byId("spoken").textContent = said(shown);
   if (found.level === "action" && found.message && found.code !== before?.code && before) {
     byId("alarm").textContent = `${found.message[current()].title}. ${found.message[current()].todo}`;
@@ -114,7 +119,7 @@ function draw() {
     byId("banner").querySelector("span").textContent = message[current()].todo;
   }
   const { open } = status ?? {};
-  showStage(shown, open, { using: () => redeem.checkout(open, { use, release, paid: mine(open) ? paid : null }), rights: () => redeem.shownRights(open), state: [wantsUse, Boolean(mine(open))] });
+  showStage(shown, open, { using: () => redeem.checkout(open, { use, release, paid: mine(open) ? paid : null }), coupon: (fact) => redeem.worth(fact, redeem.usable(open) ? use : null), rights: () => redeem.shownRights(open), state: [wantsUse, Boolean(mine(open)), redeem.offered()] });
   drawWords();
   drawQuestion();
   sales.show(Boolean(status?.shift_start_seq));
@@ -189,6 +194,9 @@ async function submit(event) {
     const same = old && old.body.total === total && Date.now() - old.at < ask.FRESH_MS;
     const body = { total, source: "typed", ...(wantsUse ? { paid: false } : {}) };
     await sendSale(same ? old : { key: ask.newKey(), at: Date.now(), body });
+  } else if (/^C[0-9A-Z]{16}$/i.test(text.replace(/-/g, ""))) {
+    byId("amount").value = "";
+    await look(text);
   } else if (/^[\x21-\x7e]{8,}$/.test(text)) {
     await send("/v1/scans", { text }, ask.newKey());
   } else note(t("not_a_number"), true);
@@ -275,8 +283,11 @@ function keys(event) {
     backToRest();
   } else if (event.key === "F4") {
     event.preventDefault();
-    if (shown.kind === "using") byId("stage-body").querySelector("button:not(:disabled)")?.focus();
+    if (shown.kind === "using" || shown.kind === "coupon") byId("stage-body").querySelector("button:not(:disabled)")?.focus();
     else useNext();
+  } else if (event.key === "F8") {
+    event.preventDefault();
+    charge();
   } else if (event.key === "F2") {
     event.preventDefault();
     byId("sales").querySelector("button")?.focus();
@@ -300,6 +311,36 @@ function useNext() {
   note(t("use_next"));
   byId("amount").focus();
   draw();
+}
+
+// A coupon came before the amount: what is typed next is not paid yet. Later another customer stands here.
+function useSoon() {
+  wantsUse = true;
+  clearTimeout(forgetting);
+  forgetting = setTimeout(() => {
+    wantsUse = false;
+    redeem.offer(null);
+    if (shown.kind === "coupon") backToRest();
+  }, AWAY_MS);
+}
+
+// A coupon's code that was typed: what it is worth, and whether it can be used here.
+async function look(code) {
+  await act(async (onWaiting) => {
+    const result = await redeem.check(code, onWaiting);
+    if (result.ok) {
+      redeem.offer(result.answer.usable ? result.answer : null);
+      if (result.answer.usable && !status?.open?.amount) useSoon();
+      stage({ kind: "coupon", fact: result.answer }, result.answer.usable ? null : "bad");
+    }
+    return result;
+  });
+}
+
+async function charge() {
+  if (!status?.open?.charge) return;
+  const part = await sales.load("./charge.js");
+  part?.open(status.open);
 }
 
 async function act(wish) {
@@ -336,7 +377,10 @@ async function answer(event) {
 
 function wire() {
   buildKeypad();
-  byId("stage-body").addEventListener("click", (event) => event.target.closest("#use") && useNext());
+  byId("stage-body").addEventListener("click", (event) => {
+    if (event.target.closest("#use")) useNext();
+    if (event.target.closest("#charge")) charge();
+  });
   byId("entry").addEventListener("submit", submit);
   byId("amount").addEventListener("input", () => {
     confirmed = "";
@@ -356,7 +400,6 @@ function wire() {
   });
   byId("question").addEventListener("click", answer);
   byId("sales").addEventListener("keydown", sales.arrows);
-  byId("sale-void").addEventListener("click", sales.voidNow);
   byId("sale").addEventListener("close", () => byId("amount").focus());
   byId("slip-picture").addEventListener("error", () => {
     byId("slip").dataset.failed = status?.questions?.[0]?.job ?? lastSlip ?? "";

@@ -1,27 +1,21 @@
-// Owns the PIN dialog: where the agent says that a manager is needed, it asks for the PIN and sends the same wish again with the release.
+// Owns the PIN dialog. It comes when the agent says that a manager is needed (`asManager` of ask.js).
 
-import { keepRelease, newKey, post } from "./ask.js";
+import { keepRelease, post } from "./ask.js";
 import { el } from "./stage.js";
-import { current, t } from "./words.js";
+import { current, own, t } from "./words.js";
 
-// As post, but a refusal for want of a manager leads to the PIN first.
-export async function asManager(path, body, options = {}) {
-  const key = options.key ?? newKey();
-  const result = await post(path, body, { ...options, key });
-  if (result.ok || result.problem?.code !== "E613" || !(await released())) return result;
-  return post(path, body, { ...options, key });
-}
+const w = own({ pin_title: ["店長の確認", "A manager is needed"], pin_operator: ["担当者コード", "Staff code"], pin: ["暗証番号", "PIN"] });
 
 // True once a PIN was right, false where the dialog was left.
-function released() {
+export function released() {
   const operator = el("input", { name: "operator", maxlength: 32, autocomplete: "off", spellcheck: "false", required: true });
   const pin = el("input", { name: "pin", type: "password", inputmode: "numeric", maxlength: 12, autocomplete: "off", required: true });
   const note = el("p", { class: "note", role: "alert" });
   const cancel = el("button", { type: "button", class: "primary plain" }, t("close"));
   const form = el("form", {},
-    el("h2", { id: "pin-title" }, t("pin_title")),
-    el("label", { class: "operator" }, el("span", {}, t("pin_operator")), operator),
-    el("label", { class: "operator" }, el("span", {}, t("pin")), pin),
+    el("h2", { id: "pin-title" }, w("pin_title")),
+    el("label", { class: "operator" }, el("span", {}, w("pin_operator")), operator),
+    el("label", { class: "operator" }, el("span", {}, w("pin")), pin),
     note,
     el("div", { class: "answers" }, cancel, el("button", { type: "submit", class: "primary" }, t("submit"))));
   const dialog = el("dialog", { id: "pin", "aria-labelledby": "pin-title" }, form);

@@ -1,38 +1,77 @@
-// Owns the list of the shift's sales and the dialog of one sale: why so many points, and taking them back.
+// Owns the list of the shift: sales, and what was used, charged, refunded and put right. The dialog of one loads when it is opened.
 
-import { newKey } from "./ask.js";
-import { asManager } from "./pin.js";
 import { byId, el } from "./stage.js";
 import { clock, current, number, signed, t, yen } from "./words.js";
 
-const REASONS = ["returned", "wrong_amount", "wrong_member", "test", "other"];
 const KEPT = 300;
-const sales = new Map(); // by sale_id, oldest first
+const rows = new Map(); // by sale_id, oldest first; an adjustment has a name of its own
+const slips = new Map(); // by serial: the newest copy
+const unclaimed = new Map(); // paid sales for which nothing is granted, by sale_id
+const SMALL = { coupon_used: "used", points_used: "used", value_used: "used", refunded: "refunds" };
 
-export function take(event) {
-  if (event.kind === "granted") {
-    sales.delete(event.sale_id); // a sale that is granted again after its void
-    sales.set(event.sale_id, { ...event, void: null });
-    if (sales.size > KEPT) sales.delete(sales.keys().next().value);
-  } else if (event.kind === "voided" && sales.has(event.sale_id)) sales.get(event.sale_id).void = event;
+function put(name, row) {
+  rows.delete(name);
+  rows.set(name, { kind: "granted", points: 0, used: [], refunds: [], slips: [], void: null, ...row });
+  trim(rows);
 }
 
-export const clear = () => sales.clear();
-export const all = () => [...sales.values()];
+function trim(map) {
+  if (map.size > KEPT) map.delete(map.keys().next().value);
+}
+
+export function take(event) {
+  const { kind, sale_id: name } = event;
+  const row = rows.get(name);
+  if (kind === "granted") {
+    unclaimed.delete(name);
+    put(name, { ...event, used: row && !row.void ? row.used : [] }); // also a sale that is granted again after its void
+  } else if (kind === "charged") put(name, event);
+  else if (kind === "adjusted") put(`${event.at} ${event.account}`, { ...event, sale_id: `${event.at} ${event.account}` });
+  else if (SMALL[kind]) {
+    if (!row || row.void) put(name, { kind: "used", sale_id: name, at: event.at });
+    rows.get(name)[SMALL[kind]].push(event);
+  } else if ((kind === "voided" || kind === "charge_voided") && row) {
+    row.void = event;
+    if (row.kind !== "charged") claimable({ ...row, sale_id: name });
+  } else if (kind === "sale" && !(row && !row.void && row.kind === "granted")) claimable(event);
+  else if (kind === "slip" && event.serial) {
+    slips.set(event.serial, event);
+    trim(slips);
+  }
+}
+
+function claimable({ sale_id: name, at, amount, receipt_no: receipt }) {
+  if (!amount) return;
+  unclaimed.set(name, { sale_id: name, at, amount, receipt_no: receipt });
+  trim(unclaimed);
+}
+
+export function clear() {
+  for (const map of [rows, slips, unclaimed]) map.clear();
+}
+
+export const all = () => [...rows.values()].filter((row) => row.kind === "granted");
+export const waiting = () => [...unclaimed.values()].reverse();
+export const find = (name) => rows.get(name);
+export const slip = (serial) => slips.get(serial);
+
+// What stands of a sale: its lines or its total, after the refunds.
+export const left = (row) => row.refunds.at(-1)?.amount ?? row.amount;
+const standing = (row) => row.refunds.reduce((sum, one) => sum + one.points, row.points);
 
 // The agent says where the shift began; where it does not, the day of the newest sale is the shift.
 export function show(shiftKnown) {
-  const all = [...sales.values()].reverse();
-  const rows = shiftKnown ? all : all.filter((sale) => sale.at?.slice(0, 10) === all[0].at?.slice(0, 10));
+  const newest = [...rows.values()].reverse();
+  const mine = shiftKnown ? newest : newest.filter((row) => row.at?.slice(0, 10) === newest[0].at?.slice(0, 10));
   byId("history-title").textContent = t("history");
-  byId("no-sales").textContent = rows.length ? "" : t("no_sales");
-  const standing = rows.filter((sale) => !sale.void);
-  byId("totals").textContent = rows.length ? t("totals", standing.length, number(standing.reduce((sum, sale) => sum + sale.points, 0))) : "";
-  const drawn = current() + JSON.stringify(rows);
+  byId("no-sales").textContent = mine.length ? "" : t("no_sales");
+  const good = mine.filter((row) => row.kind === "granted" && !row.void);
+  byId("totals").textContent = mine.length ? t("totals", good.length, number(good.reduce((sum, row) => sum + standing(row), 0))) : "";
+  const drawn = current() + JSON.stringify(mine);
   if (drawn === lastDrawn) return; // a row that is being pressed, or holds the focus, stays the same element
   lastDrawn = drawn;
   const focused = document.activeElement.dataset.sale;
-  byId("sales").replaceChildren(...rows.slice(0, 100).map(row));
+  byId("sales").replaceChildren(...mine.slice(0, 100).map(line));
   if (focused) byId("sales").querySelector(`[data-sale="${CSS.escape(focused)}"]`)?.focus();
 }
 
@@ -41,11 +80,13 @@ let lastDrawn = "";
 // "**** **** 4821" as "*4821": the list is narrow, and the hidden part tells nobody anything.
 const short = (member) => member.replace(/[*＊•●\s-]+/g, "*");
 
-function row(sale) {
-  const tag = sale.void ? el("span", { class: "tag void" }, t("tag_voided")) : sale.offline ? el("span", { class: "tag" }, t("tag_offline")) : null;
-  const button = el("button", { type: "button", "data-sale": sale.sale_id, onclick: () => open(sale.sale_id) },
-    el("time", {}, clock(sale.at)), el("span", { class: "who" }, short(sale.member ?? ""), tag), el("span", { class: "sum" }, sale.amount ? yen(sale.amount) : ""), el("b", {}, signed(sale.points)));
-  return el("li", { class: sale.void ? "void" : "" }, button);
+function line(row) {
+  const tags = [row.void ? "voided" : row.refunds.length ? "refunded" : null, { charged: "charged", adjusted: "adjusted" }[row.kind] ?? (row.used.length ? "used" : null), row.offline && !row.void ? "offline" : null];
+  const shown = tags.filter(Boolean).map((tag) => el("span", { class: tag === "voided" ? "tag void" : "tag" }, t(`tag_${tag}`)));
+  const button = el("button", { type: "button", "data-sale": row.sale_id, onclick: () => open(row.sale_id) },
+    el("time", {}, clock(row.at)), el("span", { class: "who" }, short(row.member ?? ""), ...shown), el("span", { class: "sum" }, row.amount ? yen(row.kind === "granted" ? left(row) : row.amount) : ""),
+    el("b", {}, row.kind === "charged" ? "" : signed(standing(row))));
+  return el("li", { class: row.void ? "void" : "" }, button);
 }
 
 // Up and down move within the list: one Tab stop leads in and out.
@@ -57,64 +98,24 @@ export function arrows(event) {
   event.preventDefault();
 }
 
-let shown = null;
-let key = null;
-let lastFilled = "";
+let dialog = null; // the module
 
-function open(saleId) {
-  shown = saleId;
-  key = newKey();
-  lastFilled = "";
-  fill();
-  byId("operator").value = "";
-  byId("sale-note").textContent = "";
-  for (const reason of byId("void").querySelectorAll("input[type=radio]")) reason.checked = false;
-  byId("sale").showModal();
-  byId("sale-close").focus();
-}
-
-function fact(name, value) {
-  return value ? [el("dt", {}, name), el("dd", {}, value)] : [];
+async function open(name) {
+  dialog ??= await load("./sale_dialog.js");
+  dialog?.open(name);
 }
 
 export function fill() {
-  const sale = sales.get(shown);
-  const filled = current() + JSON.stringify(sale);
-  if (!sale || filled === lastFilled) return; // whoever is choosing a reason keeps place and focus
-  lastFilled = filled;
-  byId("sale-title").textContent = t("sale");
-  byId("sale-facts").replaceChildren(...fact(t("time"), clock(sale.at)), ...fact(t("member"), sale.member), ...fact(t("amount"), sale.amount && yen(sale.amount)),
-    ...fact(t("points"), signed(sale.points) + (sale.void ? `（${t("tag_voided")} ${clock(sale.void.at)}）` : "")));
-  byId("sale-why").replaceChildren(...(sale.explain?.[current()] ?? []).map((line) => el("li", {}, line)));
-  byId("void").hidden = Boolean(sale.void);
-  byId("void").querySelector("legend").textContent = t("reason");
-  byId("void").querySelector(".operator span").textContent = t("operator");
-  const checked = byId("void").querySelector("input:checked")?.value;
-  byId("void").querySelector(".reasons").replaceChildren(
-    ...REASONS.map((name) => el("label", {}, el("input", { type: "radio", name: "reason", value: name, checked: name === checked }), el("span", {}, t(name)))));
-  byId("sale-void").hidden = Boolean(sale.void);
-  byId("sale-void").textContent = t("void_now");
-  byId("sale-close").textContent = t("close");
+  dialog?.fill();
 }
 
-export async function voidNow() {
-  const reason = byId("void").querySelector("input:checked")?.value;
-  const note = byId("sale-note");
-  if (!reason) {
-    note.textContent = t("choose_reason");
-    byId("void").querySelector("input").focus();
-    return;
-  }
-  byId("sale-void").disabled = true;
-  note.textContent = t("sending");
-  const operator = byId("operator").value.trim();
-  const asked = { sale_id: shown, reason, ...(operator ? { operator } : {}) };
-  const result = await asManager("/v1/voids", asked, { key: `${key}-${reason}`, onWaiting: () => (note.textContent = t("resending")) });
-  byId("sale-void").disabled = false;
-  if (result.ok) byId("sale").close();
-  else {
-    const words = (result.problem ?? LOST)[current()];
-    note.textContent = `${words.title}. ${words.todo} [${(result.problem ?? LOST).code}]`;
+// Parts that few customers need come when they are needed. Null while the agent is away; the next press tries again.
+export async function load(part) {
+  try {
+    return await import(part);
+  } catch (error) {
+    if (error.name !== "TypeError") throw error;
+    return null;
   }
 }
 

@@ -60,9 +60,22 @@ function voided(event) {
   ];
 }
 
-function trouble({ message, code }) {
+// A charge, a refund, an adjustment: what moved, for whom, and what stands now.
+function moved(event) {
+  const { kind, points = 0, bonus, amount } = event;
+  const sum = kind === "charged" ? [el("b", {}, yen(amount))] : [el("b", {}, signed(points)), el("span", {}, t("points"))];
+  return [
+    el("p", { class: "over" }, el("b", {}, event.member ?? ""), el("time", {}, clock(event.at))),
+    title(t(kind), { class: "word" }),
+    el("p", { class: "points" }, ...sum),
+    bonus ? el("p", {}, `＋ ${yen(bonus)}`) : null,
+    event.balance ? el("p", { class: "balance" }, el("span", {}, t("value")), el("b", {}, yen(event.balance.value))) : null,
+  ];
+}
+
+function trouble({ message, code, values }) {
   const said = message[current()];
-  return [el("span", { class: "code" }, code ?? message.code), title(said.title, { class: "word" }), el("p", { class: "todo" }, said.todo)];
+  return [el("span", { class: "code" }, code ?? message.code), title(said.title, { class: "word" }), el("p", { class: "todo" }, said.todo), values?.label ? el("p", { class: "balance" }, el("b", {}, values.label)) : null];
 }
 
 function waiting(kind) {
@@ -71,8 +84,8 @@ function waiting(kind) {
 
 let lastDrawn = "";
 
-// shown: {kind: idle | wait_amount | wait_member | using | granted | voided | trouble, fact}. others: {using, rights}, which make what
-// stands there while something can be used, and what stands under the waiting word.
+// shown: {kind: idle | wait_amount | wait_member | using | coupon | granted | voided | charged | refunded | adjusted | trouble, fact}.
+// others: {using, coupon, rights}, which make what stands there while something can be used, and what stands under the waiting word.
 export function showStage(shown, open, others = {}) {
   const drawn = current() + JSON.stringify([shown, open, others.state]);
   if (drawn === lastDrawn) return; // who is on a button of the stage keeps place and focus
@@ -80,7 +93,7 @@ export function showStage(shown, open, others = {}) {
   const stage = byId("stage");
   stage.dataset.kind = shown.kind === "trouble" && isMild(shown.fact.message.code) ? "mild" : shown.kind;
   stage.classList.toggle("offline", Boolean(shown.fact?.offline));
-  const make = { granted, voided, trouble, using: others.using }[shown.kind];
+  const make = { granted, voided, trouble, charged: moved, refunded: moved, adjusted: moved, using: others.using, coupon: others.coupon }[shown.kind];
   const nodes = make ? make(shown.fact) : [...waiting(shown.kind), ...(others.rights?.() ?? [])];
   byId("stage-body").replaceChildren(...nodes.filter(Boolean));
   const sale = open ?? (shown.kind === "granted" ? shown.fact : null);
@@ -95,11 +108,14 @@ function half(name, there, text) {
   item.querySelector("b").textContent = text;
 }
 
+export const MOVED = ["charged", "refunded", "adjusted"];
+
 // What a screen reader says of it: one sentence.
 export function said(shown) {
   const { kind, fact } = shown;
   if (kind === "granted") return `${fact.member ?? ""} ${signed(fact.points)} ${t("points")}${fact.offline ? `. ${t("later")}` : ""}`;
   if (kind === "voided") return `${t("voided")} ${fact.member ?? ""} ${signed(fact.points ?? 0)} ${t("points")}`;
+  if (MOVED.includes(kind)) return `${t(kind)} ${fact.member ?? ""} ${kind === "charged" ? yen(fact.amount) : `${signed(fact.points ?? 0)} ${t("points")}`}`;
   if (kind === "trouble") return `${fact.message[current()].title}. ${fact.message[current()].todo} ${fact.message.code}`;
   return t(kind);
 }

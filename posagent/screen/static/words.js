@@ -17,16 +17,15 @@ const WORDS = {
     not_a_number: "数字で入力してください", question: "クーポンは出ましたか？", question_sub: (who) => `${who} の分です。プリンタを見てください`,
     yes: "出た", no: "出ていない", slip: "印刷したもの", slip_alt: "印刷したクーポンの画像", enlarge: "大きく見る", close: "閉じる",
     history: "会計の履歴", totals: (n, points) => `${n} 件・${points} ポイント`, no_sales: "まだ会計がありません",
-    tag_voided: "取消", tag_offline: "後で登録", sale: "会計の内容", time: "時刻", why: "計算のしかた", void: "取り消す", void_now: "この会計を取り消す",
-    reason: "取り消す理由", operator: "担当者（任意）", choose_reason: "理由を選んでください",
-    returned: "返品", wrong_amount: "金額の間違い", wrong_member: "会員の間違い", test: "テスト", other: "その他",
+    tag_voided: "取消", tag_offline: "後で登録", tag_refunded: "返品", tag_charged: "チャージ", tag_adjusted: "調整", tag_used: "利用",
     scanner: "スキャナ", printer: "プリンタ", display: "表示器", drawer: "ドロア", sale_door: "レジ連携", head_office: "本部",
     ready: "正常", held: "確認してください", gone: "つながっていません", opening: "準備中", unknown: "状態不明",
     synced: "送信済み", pending: (n, age) => `未送信 ${n} 件${age ? `・最も古いもの ${age}` : ""}`, link_offline: "接続なし", link_unknown: "確認中",
-    stale: (age) => `${age}から応答なし`, second: "秒前", minute: "分前", hour: "時間前", day: "日前", todo: "対処", code: "番号", tech: "機器の点検",
-    pin_title: "店長の確認", pin_operator: "担当者コード", pin: "暗証番号", manager: "店長の画面",
+    stale: (age) => `${age}から応答なし`, second: "秒前", minute: "分前", hour: "時間前", day: "日前", tech: "機器の点検",
+    manager: "店長の画面",
     using: "クーポン・ポイントを使えます", payable: "お支払い", use_points: "ポイントを使う", at_most: (n, worth) => `${n} まで（${worth}）`, take_off: "外す", gift: "進呈", value: "チャージ残高",
     at_the_till: "レジで引く金額", use_something: "クーポン・ポイントを使う", use_next: "使うときは、金額を入力してください", paid_now: "お支払い済み", paid_by_till: "レジのお支払いを待っています",
+    charge: "チャージ", charged: "チャージしました", adjusted: "調整しました", refunded: "返品しました", use_value: "残高で支払う", up_to: (worth) => `${worth} まで`, use_coupon: "このクーポンを使う", worth: "値引き", unusable: "このクーポンは使えません",
   },
   en: {
     ok: "OK", offline: "Offline", action: "Needs attention", lost: "Reconnecting", starting: "Connecting",
@@ -44,16 +43,15 @@ const WORDS = {
     not_a_number: "Enter digits only", question: "Did the coupon come out?", question_sub: (who) => `It is for ${who}. Please look at the printer`,
     yes: "It came out", no: "It did not", slip: "Printed slip", slip_alt: "Picture of the printed slip", enlarge: "Enlarge", close: "Close",
     history: "Sales", totals: (n, points) => `${n} ${n === 1 ? "sale" : "sales"} · ${points} points`, no_sales: "No sales yet",
-    tag_voided: "void", tag_offline: "later", sale: "Sale", time: "Time", why: "How it was computed", void: "Void", void_now: "Void this sale",
-    reason: "Why is it voided?", operator: "Operator (optional)", choose_reason: "Choose a reason",
-    returned: "Returned", wrong_amount: "Wrong amount", wrong_member: "Wrong member", test: "Test", other: "Other",
+    tag_voided: "void", tag_offline: "later", tag_refunded: "refund", tag_charged: "charge", tag_adjusted: "adjusted", tag_used: "used",
     scanner: "Scanner", printer: "Printer", display: "Display", drawer: "Drawer", sale_door: "Till link", head_office: "Head office",
     ready: "OK", held: "needs a look", gone: "not connected", opening: "starting", unknown: "no status",
     synced: "all sent", pending: (n, age) => `${n} to send${age ? `, oldest ${age}` : ""}`, link_offline: "no connection", link_unknown: "checking",
-    stale: (age) => `silent since ${age}`, second: " s ago", minute: " min ago", hour: " h ago", day: " days ago", todo: "What to do", code: "Code", tech: "Devices",
-    pin_title: "A manager is needed", pin_operator: "Staff code", pin: "PIN", manager: "Manager",
+    stale: (age) => `silent since ${age}`, second: " s ago", minute: " min ago", hour: " h ago", day: " days ago", tech: "Devices",
+    manager: "Manager",
     using: "Coupons and points can be used", payable: "To pay", use_points: "Use points", at_most: (n, worth) => `up to ${n} (${worth})`, take_off: "Take off", gift: "free", value: "Prepaid value",
     at_the_till: "Take off at the till:", use_something: "Use coupons or points", use_next: "To use them, enter the amount", paid_now: "Paid", paid_by_till: "Waiting for the till's payment",
+    charge: "Charge", charged: "Charged", adjusted: "Adjusted", refunded: "Refunded", use_value: "Pay with the prepaid value", up_to: (worth) => `up to ${worth}`, use_coupon: "Use this coupon", worth: "Takes off", unusable: "This coupon cannot be used",
   },
 };
 
@@ -69,6 +67,12 @@ export function choose(name) {
 export const t = (name, ...values) => {
   const word = WORDS[language][name];
   return typeof word === "function" ? word(...values) : (word ?? name);
+};
+
+// Words of a part's own, [Japanese, English] by name; what it does not have comes from here.
+export const own = (table) => (name, ...values) => {
+  const word = table[name]?.[language === "ja" ? 0 : 1];
+  return typeof word === "function" ? word(...values) : (word ?? t(name, ...values));
 };
 
 export const known = () => Object.keys(WORDS.ja);

@@ -1,0 +1,226 @@
+"""The cashier's page against the real agent, with a receiver beside it: what the fakes of the other tests claim, proven once end to end."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sqlite3
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Page, expect, sync_playwright
+
+from posagent.cloud.embedded import EmbeddedReceiver
+from posagent.slips import from_json
+
+expect.set_options(timeout=20_000)
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+             "--disable-component-update", "--disable-sync"]  # fmt: skip
+MEMBER, OTHER = "2012345678903", "2000000000015"
+PROGRAM = """\
+schema = 1
+[program]
+id = "shop"
+version = 1
+[accounts.points]
+label = "ポイント"
+redeem = { yen = 1, unit = 1, min = 1 }
+[accounts.value]
+label = "チャージ残高"
+expire = { months = 6 }
+issuer = "acme"
+contact = "0120-000-000"
+charge = { unit = 1000, min = 1000, max = 30000, max_balance = 50000 }
+[[earn]]
+id = "base"
+account = "points"
+every = 10
+give = 1
+[[coupon]]
+id = "next"
+label = "次回100円引き"
+issue = "sale"
+when = { min_amount = 2000 }
+benefit = { off = 100 }
+valid = { days = 30 }
+bearer = true
+"""
+SETTINGS = """\
+[checkout]
+bounce_s = 0
+[[printer]]
+name = "paper"
+driver = "escpos-tcp"
+host = "127.0.0.1"
+port = 9
+[cloud]
+url = "{url}"
+credentials = "credentials.json"
+heartbeat_s = 5
+"""
+
+
+class Shop:
+    """A register with its page on loopback, a receiver beside it, and the till and the scanner over the socket."""
+
+    def __init__(self, register: Any, office: EmbeddedReceiver, directory: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.register, self.url = register, f"http://127.0.0.1:{port}/"
+        settings = register.settings.read_text("utf-8").replace('listen = ""', f'listen = "127.0.0.1:{port}"')
+        url = office.start(directory)
+        register.write(settings + SETTINGS.replace("{url}", url))
+        code = self._ask(f"{url}/v1/enrolments?tenant=acme", store="0042", register="R2").json()["code"]
+        credentials = register.directory / "credentials.json"
+        credentials.touch(mode=0o600)
+        credentials.write_text(self._ask(f"{url}/v1/enrol", code=code).text, "utf-8")
+        self._ask(f"{url}/v1/members?tenant=acme", token="m-aoki", number=MEMBER)
+        (register.directory / "program.toml").write_text(PROGRAM, "utf-8")
+
+    def _ask(self, address: str, **body: str) -> requests.Response:
+        answer = requests.post(address, json=body, timeout=10)
+        answer.raise_for_status()
+        return answer
+
+    def post(self, path: str, **body: Any) -> Any:
+        return self.register.till._post(path, body, uuid.uuid4().hex).body
+
+    def scan(self, code: str = MEMBER) -> None:
+        assert self.post("/v1/scans", text=code)["taken"]
+
+    def online(self) -> bool:
+        return bool(self.register.till.status().body["queue"]["link"] == "online")
+
+    def of(self, name: str) -> list[dict[str, Any]]:
+        rows = sqlite3.connect(self.register.directory / "journal" / "queue.db").execute("SELECT body FROM ev ORDER BY seq").fetchall()
+        return [event["data"] for (body,) in rows if (event := json.loads(body))["type"] == f"posagent.{name}.v1"]
+
+    def coupon_code(self) -> str:
+        """Off the paper: the journal has only its hash."""
+        rows = sqlite3.connect(self.register.directory / "journal" / "queue.db").execute("SELECT document FROM job ORDER BY id").fetchall()
+        return str([line.value for (document,) in rows for line in from_json(document).lines if hasattr(line, "value")][-1])
+
+
+@pytest.fixture
+def shop(register: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    office = EmbeddedReceiver()
+    made = Shop(register, office, tmp_path_factory.mktemp("office"))
+    register.start()
+    register.until(made.online)
+    register.until((register.directory / "journal" / "members.json").exists)
+    yield made
+    office.stop()
+
+
+@pytest.fixture
+def look() -> Iterator[Callable[[str], Page]]:
+    """Opens an address; at the end no page may have complained on its console."""
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+
+        def opening(address: str) -> Page:
+            page = browser.new_page(viewport={"width": 1280, "height": 800})
+            page.set_default_timeout(20_000)
+            page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
+            page.on("pageerror", lambda bug: complaints.append(str(bug)))
+            page.goto(address)
+            expect(page.locator("body")).to_have_attribute("data-link", "on")
+            return page
+
+        yield opening
+        browser.close()
+    assert [said for said in complaints if "net::ERR_" not in said and "status of 4" not in said] == []
+
+
+def keys(page: Page, *typed: str) -> None:
+    for one in typed:
+        page.keyboard.press(one) if one in {"Enter", "Escape", "F4", "F8"} else page.keyboard.type(one)
+
+
+def test_a_sale_is_typed_a_coupon_points_and_value_are_used_it_is_paid_and_a_part_comes_back(shop: Shop, look: Any) -> None:
+    shop.scan()
+    assert shop.post("/v1/sales", total=5000, receipt_no="1")["points"] == 500
+    page = look(shop.url)
+    customer = look(f"{shop.url}customer")
+    page.bring_to_front()
+    expect(page.locator("#sales li")).to_have_count(1)
+    keys(page, shop.coupon_code(), "Enter")
+    expect(page.locator("#stage")).to_have_attribute("data-kind", "coupon")
+    keys(page, "1980", "Enter")
+    expect(page.locator("#stage")).to_have_attribute("data-kind", "using")
+    keys(page, "F4", "Enter")
+    expect(page.locator(".due")).to_contain_text("¥1,880")
+    expect(customer.locator(".due")).to_contain_text("¥1,880")
+    shop.scan()
+    expect(page.locator("#points")).to_be_visible()
+    keys(page, "F8")
+    expect(page.locator("#charge-sum")).to_be_focused()
+    keys(page, "3000", "Enter")
+    expect(page.locator("#stage")).to_have_attribute("data-kind", "charged")
+    expect(page.locator("#amount")).to_be_focused()
+    keys(page, "Escape")
+    page.fill("#points", "80")
+    page.locator("[data-use=points]").click()
+    expect(page.locator(".due")).to_contain_text("¥1,800")
+    page.fill("#value", "1000")
+    page.locator("#value").press("Enter")
+    expect(page.locator(".due")).to_contain_text("¥800")
+    expect(page.locator(".taken")).to_have_count(3)
+    expect(page.locator("#amount")).to_be_focused()
+    keys(page, "Enter")  # an empty field: it is paid
+    expect(page.locator("#stage")).to_have_attribute("data-kind", "granted")
+    expect(customer.locator("body")).to_have_attribute("data-kind", "granted")
+    second = shop.of("sale.granted")[1]
+    assert (second["amount"], second["payable"], second["key"]) == (1980, 800, shop.of("sale.seen")[-1]["key"])
+    assert len({one["key"] for one in shop.of("sale.seen")}) == 2, "paid under the key under which it was opened"
+    assert [len(shop.of(name)) for name in ("coupon.redeemed", "points.redeemed", "value.spent", "value.charged")] == [1, 1, 1, 1]
+    expect(page.locator("#sales li")).to_have_count(3)
+    page.locator(f"[data-sale='{second['sale_id']}']").click()
+    for words in ("100", "−¥80", "−¥1,000"):
+        expect(page.locator("#sale-facts")).to_contain_text(words)
+    page.click("#sale-refund")
+    page.fill("[data-kept=total]", "0")
+    page.locator("#void input[value=returned]").check(force=True)
+    page.click("#sale-void")
+    expect(page.locator("#sale")).to_be_hidden()
+    expect(page.locator("#stage")).to_have_attribute("data-kind", "refunded")
+    refunded = shop.of("sale.refunded")[0]
+    assert (refunded["remaining"], refunded["value_back"], refunded["returned_points"]) == (0, 1000, 80)
+
+
+def test_the_manager_grants_a_missed_sale_and_puts_an_account_right(shop: Shop, look: Any) -> None:
+    shop.post("/v1/sales", total=700, receipt_no="12")
+    shop.post("/v1/sales", total=900, receipt_no="13", lines=[{"amount": 500}, {"amount": 400, "rate_bp": 800}])
+    page = look(f"{shop.url}manager")
+    expect(page.locator("#late label")).to_have_count(2)
+    shop.scan()
+    expect(page.locator("#amend .note")).to_have_text("")
+    expect(page.locator("#late label")).to_have_count(1)  # the newest was open and is granted by the scan
+    shop.scan(OTHER)
+    expect(page.locator("#late button")).to_be_enabled()
+    page.locator("#late input").check()
+    page.click("#late button")
+    expect(page.locator("#amend .note")).to_contain_text("70 points given")
+    expect(page.locator("#late label")).to_have_count(0)
+    shop.scan()
+    expect(page.locator("#adjust button")).to_be_enabled()
+    page.select_option("#adjust [name=account]", "points")
+    page.fill("#adjust [name=delta]", "-10")
+    page.select_option("#adjust [name=reason]", "goodwill")
+    page.click("#adjust button")
+    expect(page.locator("#amend .note")).to_contain_text("adjusted by −10")
+    assert [one["amount"] for one in shop.of("sale.granted")] == [900, 700]
+    assert shop.of("points.adjusted")[0]["points"] == -10
+    page.locator("#sales li", has_text="¥900").locator("button").click()
+    page.click("#sale-refund")
+    assert [field.input_value() for field in page.locator("[data-kept]").all()] == ["500", "400"]
+    page.fill("[data-kept='2']", "100")
+    page.locator("#void input[value=defect]").check(force=True)
+    page.click("#sale-void")
+    expect(page.locator("#sale")).to_be_hidden()
+    assert shop.of("sale.refunded")[0]["kept"] == [[0, 500, 1], [1, 100, 1]]
