@@ -143,6 +143,7 @@ def state_of(counter: Counter) -> dict[str, Any]:
     """Everything that the page shows of the customer's side and of what lies behind the counter."""
     told = counter.listener.told("granted")
     slips = [slip for slip in counter.printer.slips() if not slip.blank]
+    whole = {serial for slip in slips if slip.complete and not slip.void for serial in slip.serials}  # a copy is of the same slip
     status = counter.till.status()
     return {
         "cashier": counter.page_url,
@@ -161,7 +162,7 @@ def state_of(counter: Counter) -> dict[str, Any]:
             "points": sum(event["points"] for event in told),
             "slips": sum(len(event["slips"]) for event in told),
         },
-        "arrived": {**_arrived(counter), "slips": sum(slip.complete and not slip.void for slip in slips)},
+        "arrived": {**_arrived(counter), "slips": len(whole)},
     }
 
 

@@ -209,6 +209,7 @@ def test_a_sale_that_was_missed_is_granted_late_to_the_member_whose_card_is_ther
     expect(page.locator("#amend .note")).to_have_text("**** 4821 に 7 ポイントを付けました")
     assert calls(counter, "late") == [("late", "S-7", "")]
     expect(page.locator("#late label")).to_have_count(1)
+    expect(page.locator("#late input")).not_to_be_checked()  # the only one is not chosen for that
 
 
 def test_an_account_is_put_right_with_a_reason_under_the_pin(counter: Any, guarded: Any, look: Any) -> None:

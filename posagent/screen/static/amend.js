@@ -9,7 +9,7 @@ const REASONS = ["grant_missed", "wrong_member", "system_fault", "goodwill", "mi
 const w = own({
   amend: ["後から付ける・直す", "Put right"], nobody: ["会員証を読み取ると使えます", "Scan the member card first"], late: ["付け忘れた会計にポイントを付ける", "Points for an earlier sale"],
   none_left: ["会員のいない会計はありません", "No sale without a member"], grant: ["この会計に付ける", "Give the points"], adjust: ["残高を調整する", "Adjust an account"], account: ["口座", "Account"],
-  delta: ["増減（例 50、-50）", "Change (50 or -50)"], why: ["理由", "Reason"], text: ["説明（「その他」のとき）", "Explanation (for Other)"], go: ["調整する", "Adjust"],
+  delta: ["増減（±）", "Change (±)"], why: ["理由", "Reason"], text: ["説明", "Explanation"], go: ["調整する", "Adjust"],
   wrong_member: ["会員の間違い", "Wrong member"], other: ["その他", "Other"], grant_missed: ["付け忘れ", "Points were missed"], system_fault: ["機器の不具合", "Fault of the system"], goodwill: ["お詫び", "Goodwill"], migration: ["移行", "Migration"],
   choose_sale: ["会計を選んでください", "Choose a sale"], choose: ["選んでください", "Choose"], wrong: ["0 以外の整数で入力してください", "Enter a whole number that is not 0"], explain: ["「その他」には説明が必要です", "Other needs an explanation"],
   granted: [(who, n) => `${who} に ${n} ポイントを付けました`, (who, n) => `${who}: ${n} points given`], already: ["この会計にはもう付いています", "This sale has its points already"],
@@ -39,7 +39,7 @@ export function draw(opened) {
 
 function drawLate(left, member) {
   const form = byId("late");
-  const chosen = form.elements.sale?.value;
+  const chosen = form.querySelector("input:checked")?.value;
   const focused = form.contains(document.activeElement) && document.activeElement.value;
   form.querySelector("h3").textContent = w("late");
   const pick = form.querySelector(".pick");
@@ -94,7 +94,7 @@ async function send(path, body, done) {
 
 async function late(event) {
   event.preventDefault();
-  const sale = byId("late").elements.sale?.value;
+  const sale = byId("late").querySelector("input:checked")?.value;
   if (!sale) return refuse("choose_sale", byId("late").querySelector("input"));
   await send("/v1/late-grants", { sale_id: sale }, (answer) => (answer.result === "already" ? w("already") : w("granted", answer.member, number(answer.points))));
 }
