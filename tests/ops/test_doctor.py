@@ -435,7 +435,7 @@ def test_a_healthy_counter_is_called_healthy(machine: Machine) -> None:
     assert machine.keys() == {}
     shown = "\n".join(lines(examine(machine.case()), "ja"))
     assert "問題は見つかりませんでした" in shown
-    assert all(name in shown for name, _ in NAMES.values())
+    assert all(name in shown for check, (name, _) in NAMES.items() if check != "D-302")  # the closed loop only on demand
 
 
 @pytest.mark.parametrize("key", BREAKS)

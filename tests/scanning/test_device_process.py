@@ -20,7 +20,7 @@ FAKES = Path(__file__).parent / "process_fakes"
 SERIAL = "drivers.scan.serial_port:DRIVER"
 
 
-def until(devices: RemoteDevices, done: Callable[[list[tuple[str, Report]]], bool], seconds: float = 15) -> list[tuple[str, Report]]:
+def until(devices: RemoteDevices, done: Callable[[list[tuple[str, Report]]], bool], seconds: float = 60) -> list[tuple[str, Report]]:
     """Everything that was reported until ``done`` says so."""
     got: list[tuple[str, Report]] = []
     deadline = time.monotonic() + seconds

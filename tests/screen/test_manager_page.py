@@ -72,8 +72,8 @@ def test_the_day_stands_there_in_figures_and_bars(counter: Any, page: Page) -> N
     expect(page.locator("#figures")).to_contain_text("¥6,000")
     expect(page.locator("#figures")).to_contain_text("100 ポイント")
     expect(page.locator("#figures")).to_contain_text("40 ポイント")
-    assert page.locator("#chart [title='12時 2'] i").evaluate("node => node.offsetHeight") == 130
-    assert page.locator("#chart [title='9時 1'] i").evaluate("node => node.offsetHeight") == 65
+    expect(page.locator("#chart [title='12時 2'] i")).to_have_css("height", "130px")
+    expect(page.locator("#chart [title='9時 1'] i")).to_have_css("height", "65px")
 
 
 def test_a_report_is_taken_and_shown_in_the_words_of_the_slip(counter: Any, page: Page) -> None:
