@@ -12,7 +12,7 @@ const LARGE_YEN = 100_000; // asks once more
 const LONGEST_AMOUNT = 7; // digits; longer is a member number
 const AWAY_MS = 120_000; // after a break of the line, what happened so lately is still worth the stage
 const FIRST_EVENTS = 2000;
-const NOTICE_MS = 30_000; // a notice makes room again; what still needs a person stays in the banner
+const NOTICE_MS = 30_000; // then a notice makes room; what needs a person stays in the banner
 
 let status = null;
 let live = false;
@@ -81,7 +81,7 @@ function takeStatus(found) {
   const taken = open?.reductions?.length > (before?.open?.reductions?.length ?? 0);
   if (changed && (!open || taken)) redeem.offer(null);
   if (changed && !open?.member && !redeem.offered()) wantsUse = false;
-  if (changed && !open) ask.forgetUnpaid(); // a status may be older than the sale that was just sent
+  if (changed && !open) ask.forgetUnpaid();
   if (changed && open) byId("spoken").textContent = said(shown);
   if (found.level === "action" && found.message && found.code !== before?.code && before) {
     byId("alarm").textContent = `${found.message[current()].title}. ${found.message[current()].todo}`;
@@ -228,7 +228,7 @@ async function send(path, body, key) {
     const problem = result.problem ?? sales.LOST;
     stage({ kind: "trouble", fact: { message: problem } }, "bad");
   }
-  field.focus();
+  if (!byId("stage-body").contains(document.activeElement)) field.focus(); // F4 was faster; Enter there is not "paid"
   if (again) {
     again = false;
     byId("entry").requestSubmit();
@@ -313,7 +313,7 @@ function useNext() {
   draw();
 }
 
-// A coupon came before the amount: what is typed next is not paid yet. Later another customer stands here.
+// A coupon came first: the next amount is not paid yet. Later this is another customer.
 function useSoon() {
   wantsUse = true;
   clearTimeout(forgetting);
