@@ -66,7 +66,9 @@ def test_a_coupon_and_points_are_used_by_keys_alone_before_the_payment(counter: 
     expect(page.locator(".due")).to_contain_text("¥1,880")
     expect(page.locator(".rates")).to_contain_text("10%")
     expect(page.locator(".rates")).to_contain_text("−¥100")
-    page.fill("#points", "80")
+    page.locator("#points").select_text()
+    page.keyboard.type("80")  # what is typed there stays there
+    expect(page.locator("#points")).to_have_value("80")
     page.locator("[data-use=points]").click()
     expect(page.locator(".due")).to_contain_text("¥1,800")
     expect(page.locator("#amount")).to_be_focused()

@@ -291,8 +291,8 @@ function keys(event) {
   } else if (event.key === "F2") {
     event.preventDefault();
     byId("sales").querySelector("button")?.focus();
-  } else if (/^[0-9]$/.test(event.key) && document.activeElement !== field) {
-    field.focus(); // the digit then lands in it
+  } else if (/^\w$/.test(event.key) && document.activeElement.tagName !== "INPUT") {
+    field.focus(); // it lands there
   }
 }
 
