@@ -20,8 +20,6 @@ from pathlib import Path
 STEPS = 1
 """To be counted up when `_build` does something else with the same ingredients."""
 SUITE = "bookworm"
-MIRROR = "http://deb.debian.org/debian"
-SECURITY = "http://deb.debian.org/debian-security"
 DISK = "3G"
 BASE = (
     "systemd", "systemd-sysv", "udev", "dbus", "kmod", "usbutils", "iproute2", "procps", "python3", "libusb-1.0-0", "v4l-utils",
@@ -43,7 +41,6 @@ FILES: dict[str, str] = {
     "etc/hostname": "register\n",
     "etc/hosts": "127.0.0.1 localhost\n::1 localhost\n127.0.1.1 register\n",
     "etc/fstab": "",
-    "etc/apt/sources.list": f"deb {MIRROR} {SUITE} main\ndeb {SECURITY} {SUITE}-security main\n",
     "usr/sbin/policy-rc.d": "#!/bin/sh\nexit 101\n",
     "etc/systemd/journald.conf.d/lab.conf": "[Journal]\nStorage=persistent\nSystemMaxUse=64M\nRateLimitIntervalSec=0\n",
     "etc/modprobe.d/lab.conf": "".join(f"blacklist {name}\n" for name in ("cfg80211", "kvm", "kvm_amd", "kvm_intel", "pcspkr", "parport_pc")),
@@ -85,8 +82,18 @@ def cache() -> Path:
 
 def digest() -> str:
     """Of everything that decides what is in the image."""
-    recipe = (STEPS, SUITE, MIRROR, SECURITY, DISK, BASE, KERNEL, FIRST_MODULES, INIT, sorted(FILES.items()), OFF)
+    recipe = (STEPS, SUITE, DISK, BASE, KERNEL, FIRST_MODULES, INIT, sorted(FILES.items()), OFF)
     return hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]
+
+
+def sources(listed: str) -> tuple[str, ...]:
+    """Where packages of the guest's suite come from, as lines of a sources.list: this machine's own places (`apt-get indextargets`), the main
+    archive first. ``listed``: a line "address codename component" for each. Raises RuntimeError where this machine knows none."""
+    found = dict.fromkeys(tuple(words[:2]) for line in listed.splitlines() if len(words := line.split()) == 3 and words[2] == "main")
+    wanted = [(address, suite) for suite in (SUITE, f"{SUITE}-security") for address, other in found if other == suite]
+    if not wanted or wanted[0][1] != SUITE:
+        raise RuntimeError(f"this machine's apt has no source of Debian {SUITE}; add one to /etc/apt/sources.list")
+    return tuple(f"deb {address} {suite} main" for address, suite in wanted)
 
 
 def image() -> Image:
@@ -110,9 +117,11 @@ def _build(folder: Path) -> float:
     work.mkdir(parents=True)
     log = work / "build.log"
     root = work / "rootfs"
+    asked = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)", "Created-By: Packages"]
+    places = sources(subprocess.run(asked, capture_output=True, text=True, check=True).stdout)
     print(f"building the guest's image in {folder} (once; some minutes)", file=sys.stderr, flush=True)
-    _run(log, ["debootstrap", "--variant=minbase", f"--include={','.join(BASE)}", SUITE, str(root), MIRROR])
-    for name, text in FILES.items():
+    _run(log, ["debootstrap", "--variant=minbase", f"--include={','.join(BASE)}", SUITE, str(root), places[0].split()[1]])
+    for name, text in {**FILES, "etc/apt/sources.list": "\n".join(places) + "\n"}.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
