@@ -233,9 +233,12 @@ def test_the_file_holds_digests_only_is_the_agents_alone_and_outlives_it(tmp_pat
     token = TokenBook(path).add("Web POS", POS, frozenset({"pos", "tech"}))
     assert token not in path.read_text("utf-8")
     assert path.stat().st_mode & 0o777 == 0o600
-    found = TokenBook(path).find(sha256(token.encode()).hexdigest())
+    book = TokenBook(path)
+    found = book.find(sha256(token.encode()).hexdigest())
     assert found is not None
     assert (found.name, found.origin, found.scopes) == ("Web POS", POS, {"pos", "tech"})
+    assert book._noting is not None
+    book._noting.join()  # the use is noted beside the request
     assert os.listdir(tmp_path) == ["tokens.json"]  # noqa: PTH208 - nothing half written lies beside it
 
 
