@@ -32,7 +32,7 @@ from posagent.doctor.sheet import as_json
 LONGEST = 2 << 20
 """Of one part: its end is kept. The whole stays below 5 MB (text packs to a tenth)."""
 _SECRET = re.compile(r"""(?im)^(\s*(?:pin|key|secret|token|password|code_key|credentials)\w*\s*=\s*).+$""")
-_NUMBER = re.compile(r"(?<![\w.:-])[A-Da-d]?\d{8,24}[A-Da-d]?(?![\w.:-])")
+_NUMBER = re.compile(r"[A-Da-d]?\d{8,}[A-Da-d]?")  # whatever stands beside it: a colon, a full stop, a letter
 _MEMBER = re.compile(r"\b(m:|\?)[0-9A-Za-z_-]{6,}")
 _CODE = re.compile(r"\bC[0-9A-HJKMNP-TV-Z]{16}\b")
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
@@ -45,6 +45,19 @@ def masked(text: str) -> str:
     return text
 
 
+def _masked_in(value: Any) -> Any:
+    """The same JSON with its texts masked; numbers of ours (clocks, counts) stay numbers."""
+    match value:
+        case str():
+            return masked(value)
+        case dict():
+            return {key: _masked_in(inner) for key, inner in value.items()}
+        case list():
+            return [_masked_in(inner) for inner in value]
+        case _:
+            return value
+
+
 def without_secrets(settings: str) -> str:
     """A settings file with its PINs and keys blanked. Paths of secrets go as well: where they lie is nobody's business either."""
     return _SECRET.sub(r'\1"****"', settings)
@@ -55,7 +68,7 @@ def parts(case: Case, looked: list[Looked]) -> dict[str, str]:
     host = case.host
     log = host.run(["journalctl", "--unit=posagent", "--since=-7d", "--no-pager", "--output=short-iso", "--lines=20000"])
     found = {
-        "doctor.json": masked(_json(as_json(looked))),
+        "doctor.json": _json(_masked_in(as_json(looked))),
         "settings.txt": masked(without_secrets(host.read(case.settings_file) or case.trouble)),
         "log.txt": masked(log.out) if log.code == 0 else "the log cannot be read; run with sudo\n",
         "devices.json": _json([asdict(one) for one in case.found]),
@@ -107,7 +120,7 @@ def _journal(file: Path) -> dict[str, str]:
         return {"journal.json": f"cannot be read: {trouble}\n"}
     finally:
         conn.close()
-    return {"journal.json": masked(_json(figures)), "jobs.json": _json(jobs)}
+    return {"journal.json": _json(_masked_in(figures)), "jobs.json": _json(jobs)}
 
 
 def _machine(host: Host) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import zipfile
@@ -46,6 +47,12 @@ def test_ten_thousand_numbers_in_a_log_leave_none_behind() -> None:
     assert "posagent[812]" in text
 
 
+def test_a_number_is_masked_whatever_stands_beside_it() -> None:
+    for words in ("card:{}", "read {}.", "card-{}", "https://m.example/c/{}?x=1", "x{}y", "{}:refused", '"{}"'):
+        assert "2912345678901" not in masked(words.format("2912345678901")), words
+    assert masked("2026-11-22T12:00:00+0900 job 4711") == "2026-11-22T12:00:00+0900 job 4711"
+
+
 def test_secrets_in_the_settings_are_blanked_and_the_rest_stays() -> None:
     text = without_secrets(f'[screen]\nlisten = "127.0.0.1:8931"\n[[staff]]\ncode = "M01"\n{PIN}\n[cloud]\ncredentials = "register.json"\n')
     assert "scrypt" not in text
@@ -81,6 +88,8 @@ def test_the_file_holds_what_support_asks_for_and_nothing_of_a_member(case: Case
     assert size < 5 << 20
     assert file.stat().st_mode & 0o777 == 0o600
     with zipfile.ZipFile(file) as packed:
+        for name in ("doctor.json", "journal.json", "jobs.json", "devices.json"):
+            json.loads(packed.read(name))
         whole = "\n".join(packed.read(name).decode() for name in packed.namelist())
     assert "2912345678901" not in whole
     assert "posagent.sale.granted.v1" in whole
