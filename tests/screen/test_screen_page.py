@@ -352,6 +352,7 @@ def test_a_sale_without_an_answer_keeps_its_key_when_it_is_entered_again_and_is_
         page.keyboard.press("Enter")
         expect(page.locator("#stage")).to_have_attribute("data-kind", "wait_member")
         assert counter.calls[-1] == ("sale", {"total": 4980, "source": "typed"}, "kept-key-0001")
+        page.wait_for_function("sessionStorage.getItem('posagent.pending') === null")  # the answer is in
         kept["at"] -= 200_000
         page.evaluate("kept => sessionStorage.setItem('posagent.pending', JSON.stringify(kept))", kept)
     expect(page.locator("body")).to_have_attribute("data-link", "lost")

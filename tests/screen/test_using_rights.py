@@ -91,6 +91,36 @@ def test_what_was_taken_by_mistake_is_taken_off_again(counter: Any, page: Page) 
     expect(page.locator(".due")).to_contain_text("¥1,980")
 
 
+def test_what_was_charged_stays_until_the_sale_moves_on_though_the_balance_comes_after_it(counter: Any, page: Page) -> None:
+    using = {**OPEN, "amount": 1980, "payable": 1980, "paid": False}
+    counter.change(open={**using, "asking": True})
+    expect(page.locator("#stage")).to_have_attribute("data-kind", "using")
+    counter.record({"kind": "charged", "member": "**** 4821", "amount": 3000, "bonus": 300, "sale_id": "C-1", "slips": []})
+    expect(page.locator("#stage")).to_have_attribute("data-kind", "charged")
+    counter.store_name = "then"  # seen on the page: this status has arrived
+    counter.change(open={**using, "asking": False, "points": {**OPEN["points"], "redeemable": 900}})
+    expect(page.locator("#store")).to_have_text("then")
+    expect(page.locator("#stage")).to_have_attribute("data-kind", "charged")
+    page.keyboard.press("F4")
+    expect(page.locator("#stage")).to_have_attribute("data-kind", "using")
+    expect(page.locator("#points")).to_have_value("900")
+    page.locator("[data-use^=coupon]").first.click()
+    expect(page.locator(".due")).to_contain_text("¥1,880")
+
+
+def test_why_something_could_not_be_used_stays_though_head_office_is_no_longer_asked(counter: Any, page: Page) -> None:
+    using = {**OPEN, "amount": 1980, "payable": 1980, "paid": False}
+    counter.change(open={**using, "asking": True})
+    expect(page.locator("#stage")).to_have_attribute("data-kind", "using")
+    page.route("**/v1/redemptions", lambda route: route.abort())
+    page.locator("[data-use^=coupon]").first.click()
+    expect(page.locator("#stage")).to_have_attribute("data-kind", "trouble")
+    counter.store_name = "then"
+    counter.change(open={**using, "asking": False})
+    expect(page.locator("#store")).to_have_text("then")
+    expect(page.locator("#stage")).to_have_attribute("data-kind", "trouble")
+
+
 def test_a_sale_of_the_tills_own_waits_for_the_tills_payment(counter: Any, page: Page) -> None:
     counter.change(open={**OPEN, "amount": 1980, "payable": 1980, "paid": False})
     expect(page.locator("#stage")).to_contain_text("レジのお支払いを待っています")

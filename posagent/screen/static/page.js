@@ -4,7 +4,7 @@ import * as ask from "./ask.js";
 import * as redeem from "./redeem.js";
 import * as sales from "./sales.js";
 import * as sound from "./sound.js";
-import { byId, el, isMild, MOVED, said, showDevices, showStage } from "./stage.js";
+import { byId, isMild, MOVED, said, showDevices, showStage } from "./stage.js";
 import { Stream } from "./stream.js";
 import { choose, current, number, t, yen } from "./words.js";
 
@@ -71,11 +71,14 @@ const stream = new Stream({
   },
 });
 
+// What makes it another sale or another step of it. Not its balances, and not that head office is being asked: what just happened stays on the stage.
+const step = (open) => JSON.stringify([open?.member, open?.amount, open?.paid, open?.reductions]);
+
 function takeStatus(found) {
   const before = status;
   status = found;
   const { open } = found;
-  const changed = JSON.stringify(open) !== JSON.stringify(before?.open ?? null);
+  const changed = step(open) !== step(before?.open);
   if (changed && open) shown = atRest();
   else if (changed && (shown.kind.startsWith("wait") || shown.kind === "using" || shown.kind === "coupon")) shown = { kind: "idle" };
   const taken = open?.reductions?.length > (before?.open?.reductions?.length ?? 0);
@@ -112,11 +115,11 @@ function draw() {
   document.body.dataset.level = level;
   byId("level").querySelector("span").textContent = lost ? t("lost") : document.body.dataset.link === "starting" ? t("starting") : t(level);
   const message = lost ? sales.LOST : status?.message;
-  byId("banner").hidden = !message || (level === "ok" && !lost);
+  const banner = byId("banner");
+  banner.hidden = !message || (level === "ok" && !lost);
   if (message) {
-    byId("banner").querySelector(".code").textContent = message.code;
-    byId("banner").querySelector("strong").textContent = message[current()].title;
-    byId("banner").querySelector("span").textContent = message[current()].todo;
+    const { title, todo } = message[current()];
+    for (const [part, text] of [[".code", message.code], ["strong", title], ["span", todo]]) banner.querySelector(part).textContent = text;
   }
   const { open } = status ?? {};
   showStage(shown, open, { using: () => redeem.checkout(open, { use, release, paid: mine(open) ? paid : null }), coupon: (fact) => redeem.worth(fact, redeem.usable(open) ? use : null), rights: () => redeem.shownRights(open), state: [wantsUse, Boolean(mine(open)), redeem.offered()] });
@@ -248,25 +251,15 @@ function resendKept() {
 
 // ---------------------------------------------------------------- keys and touches
 
-function press(key) {
-  const field = byId("amount");
-  if (key === "clear") field.value = "";
-  else if (key === "back") field.value = plain(field.value).slice(0, -1);
-  else field.value += key;
-  field.setSelectionRange(field.value.length, field.value.length);
-  field.dispatchEvent(new Event("input"));
-}
-
-function buildKeypad() {
-  const digit = (key) => el("button", { type: "button", class: key === "0" ? "wide" : "", onclick: () => press(key) }, key);
-  const word = (key) => el("button", { type: "button", class: "small", "data-word": key, onclick: () => press(key) });
-  const enter = el("button", { type: "submit", form: "entry", class: "primary", "data-word": "submit" });
-  byId("keypad").replaceChildren(..."789".split("").map(digit), word("back"), ..."456".split("").map(digit), word("clear"), ..."123".split("").map(digit), enter,
-    digit("0"), digit("00"));
-}
-
-function showKeypad(on) {
-  byId("keypad").hidden = !on;
+async function showKeypad(on) {
+  const pad = byId("keypad");
+  if (on && !pad.children.length) {
+    const part = await sales.load("./keypad.js");
+    if (!part) return; // the tablet's own keys do, and the next press tries again
+    pad.replaceChildren(...part.keys(byId("amount"), plain));
+    drawWords();
+  }
+  pad.hidden = !on;
   document.body.classList.toggle("padded", on);
   byId("pad").setAttribute("aria-expanded", String(on));
   byId("amount").inputMode = on ? "none" : "numeric"; // ours instead of the tablet's own, which would cover the page
@@ -283,6 +276,7 @@ function keys(event) {
     backToRest();
   } else if (event.key === "F4") {
     event.preventDefault();
+    if (shown.kind !== "coupon" && redeem.usable(status?.open)) backToRest(); // from a charge or a notice
     if (shown.kind === "using" || shown.kind === "coupon") byId("stage-body").querySelector("button:not(:disabled)")?.focus();
     else useNext();
   } else if (event.key === "F8") {
@@ -376,7 +370,6 @@ async function answer(event) {
 }
 
 function wire() {
-  buildKeypad();
   byId("stage-body").addEventListener("click", (event) => {
     if (event.target.closest("#use")) useNext();
     if (event.target.closest("#charge")) charge();
