@@ -12,14 +12,11 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from posagent.cloud.embedded import EmbeddedReceiver
 from posagent.slips import from_json
 
-expect.set_options(timeout=20_000)
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]  # fmt: skip
 MEMBER, OTHER = "2012345678903", "2000000000015"
 PROGRAM = """\
 schema = 1
@@ -117,24 +114,20 @@ def shop(register: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sh
 
 
 @pytest.fixture
-def look() -> Iterator[Callable[[str], Page]]:
+def look(browser: Browser, console: Any) -> Iterator[Callable[[str], Page]]:
     """Opens an address; at the end no page may have complained on its console."""
-    complaints: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+    pages: list[Page] = []
 
-        def opening(address: str) -> Page:
-            page = browser.new_page(viewport={"width": 1280, "height": 800})
-            page.set_default_timeout(20_000)
-            page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
-            page.on("pageerror", lambda bug: complaints.append(str(bug)))
-            page.goto(address)
-            expect(page.locator("body")).to_have_attribute("data-link", "on")
-            return page
+    def opening(address: str) -> Page:
+        page: Page = console.watch(browser.new_page(viewport={"width": 1280, "height": 800}))
+        pages.append(page)
+        page.goto(address)
+        expect(page.locator("body")).to_have_attribute("data-link", "on")
+        return page
 
-        yield opening
-        browser.close()
-    assert [said for said in complaints if "net::ERR_" not in said and "status of 4" not in said] == []
+    yield opening
+    for page in pages:
+        page.close()
 
 
 def keys(page: Page, *typed: str) -> None:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import pytest
 import requests
-from playwright.sync_api import sync_playwright
 
 from posagent.cloud.embedded import EmbeddedReceiver
 from tools.fleet import Stream, make_event
-
-CHROMIUM = "/usr/bin/chromium"
 
 
 @pytest.fixture
@@ -26,25 +23,19 @@ def counter(tmp_path):
     cloud.stop()
 
 
-def test_a_person_looks_at_the_stores_decides_a_case_and_sees_it_in_the_members_ledger(counter):
-    said: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
-        try:
-            page = browser.new_page()
-            page.on("console", lambda message: said.append(message.text))
-            page.goto(counter)
-            assert page.locator("tbody tr").count() == 2
-            assert page.evaluate("getComputedStyle(document.querySelector('table')).borderCollapse") == "collapse"  # the style sheet is let in
-            page.click("text=要確認 To decide >> nth=0")
-            assert page.locator("tr.differs", has_text="points +99").count() == 1
-            page.fill("input[name=by]", "佐藤")
-            page.click("button[value=apply]")
-            page.wait_for_url("**/office/conflicts?tenant=acme")
-            assert page.locator("section.case").count() == 0
-            page.goto(f"{counter}/office/members?token=M1")
-            assert page.locator(".sums b").inner_text() == "109"
-            assert page.locator("td", has_text="apply by 佐藤").count() == 1
-        finally:
-            browser.close()
-    assert said == []
+def test_a_person_looks_at_the_stores_decides_a_case_and_sees_it_in_the_members_ledger(counter, browser, console):
+    console.excused = ()
+    page = console.watch(browser.new_page())
+    page.goto(counter)
+    assert page.locator("tbody tr").count() == 2
+    assert page.evaluate("getComputedStyle(document.querySelector('table')).borderCollapse") == "collapse"  # the style sheet is let in
+    page.click("text=要確認 To decide >> nth=0")
+    assert page.locator("tr.differs", has_text="points +99").count() == 1
+    page.fill("input[name=by]", "佐藤")
+    page.click("button[value=apply]")
+    page.wait_for_url("**/office/conflicts?tenant=acme")
+    assert page.locator("section.case").count() == 0
+    page.goto(f"{counter}/office/members?token=M1")
+    assert page.locator(".sums b").inner_text() == "109"
+    assert page.locator("td", has_text="apply by 佐藤").count() == 1
+    page.close()

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-expect.set_options(timeout=20_000)
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]  # fmt: skip
 SCREENS = [(800, 480), (1024, 600), (1280, 800), (1920, 1080), (600, 1024)]
 GRANT: Any = {
     "kind": "granted", "member": "**** **** 4821", "points": 49, "balance": {"value": 1240, "as_of": "2026-11-22T09:12:00+09:00"},
@@ -20,28 +16,15 @@ GRANT: Any = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    assert Path("/usr/bin/chromium").exists(), "chromium is missing; run: sh tools/debian-packages"
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-        yield running
-        running.close()
-
-
 @pytest.fixture
-def screen(browser: Browser, server: Any) -> Iterator[Page]:
-    complaints: list[str] = []
+def screen(browser: Browser, server: Any, console: Any) -> Iterator[Page]:
+    console.excused = ("net::ERR_",)
     context = browser.new_context(viewport={"width": 1024, "height": 600})
-    page = context.new_page()
-    page.set_default_timeout(20_000)
-    page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
-    page.on("pageerror", lambda bug: complaints.append(str(bug)))
+    page = console.watch(context.new_page())
     page.goto(f"{server.url}customer")
     expect(page.locator("body")).to_have_attribute("data-link", "on")
     yield page
     context.close()
-    assert [said for said in complaints if "net::ERR_" not in said] == []
 
 
 def test_the_customer_is_greeted_in_two_languages(screen: Page) -> None:

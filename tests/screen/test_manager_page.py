@@ -8,13 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from posagent.errors import Refused
 
-expect.set_options(timeout=20_000)
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]  # fmt: skip
 REFUSED: Any = {"seq": 37, "state": "rejected", "kind": "sale.granted", "at": "2026-11-22T09:12:00+09:00", "problem": "unknown member",
                 "amount": 4980, "points": 49, "masked": "**** 4821", "sale_id": "S-1"}  # fmt: skip
 PARKED: Any = {**REFUSED, "seq": 41, "state": "parked", "problem": "400 framing"}
@@ -31,15 +28,6 @@ def granted(**fields: Any) -> Any:
             "offline": False, "explain": {"ja": [], "en": []}, **fields}  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    assert Path("/usr/bin/chromium").exists(), "chromium is missing; run: sh tools/debian-packages"
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-        yield running
-        running.close()
-
-
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     opened = browser.new_context(viewport={"width": 1280, "height": 800})
@@ -48,20 +36,11 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def complaints() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def page(context: BrowserContext, server: Any, complaints: list[str]) -> Iterator[Page]:
-    opened = context.new_page()
-    opened.set_default_timeout(20_000)
-    opened.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
-    opened.on("pageerror", lambda bug: complaints.append(str(bug)))
+def page(context: BrowserContext, server: Any, console: Any) -> Page:
+    opened: Page = console.watch(context.new_page())
     opened.goto(f"{server.url}manager")
     expect(opened.locator("body")).to_have_attribute("data-link", "on")
-    yield opened
-    assert [said for said in complaints if "net::ERR_" not in said and "status of 4" not in said] == []
+    return opened
 
 
 def test_the_day_stands_there_in_figures_and_bars(counter: Any, page: Page) -> None:

@@ -8,15 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from posagent.screen.access import Access
 from posagent.screen.unlocks import Unlocks
 from posagent.staff import Staff, store_pin
 
-expect.set_options(timeout=20_000)
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]  # fmt: skip
 STATIC = Path(__file__).parents[2] / "posagent" / "screen" / "static"
 AT = "2026-11-22T09:12:00+09:00"
 GRANT: Any = {"kind": "granted", "member": "**** 4821", "points": 49, "amount": 4980, "coupons": [], "stamps": None, "sale_id": "S-1",
@@ -34,27 +31,15 @@ TOO_WIDE = """() => [...document.querySelectorAll('dialog[open], dialog[open] *,
   .map(node => node.id || node.outerHTML)"""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    assert Path("/usr/bin/chromium").exists(), "chromium is missing; run: sh tools/debian-packages"
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-        yield running
-        running.close()
-
-
 @pytest.fixture
-def look(browser: Browser) -> Iterator[Callable[..., Page]]:
+def look(browser: Browser, console: Any) -> Iterator[Callable[..., Page]]:
     """Opens a page of a server; at the end none may have complained on its console."""
-    contexts, complaints = [], list[str]()
+    contexts = []
 
     def opening(server: Any, path: str = "", **options: Any) -> Page:
         context = browser.new_context(**{"viewport": {"width": 1024, "height": 768}, **options})
         contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
-        page.on("pageerror", lambda bug: complaints.append(str(bug)))
+        page: Page = console.watch(context.new_page())
         page.goto(server.url + path)
         expect(page.locator("body")).to_have_attribute("data-link", "on")
         return page
@@ -62,7 +47,6 @@ def look(browser: Browser) -> Iterator[Callable[..., Page]]:
     yield opening
     for context in contexts:
         context.close()
-    assert [said for said in complaints if "net::ERR_" not in said and "status of 4" not in said] == []
 
 
 @pytest.fixture

@@ -11,14 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from posagent.messages import CATALOGUE
 
-expect.set_options(timeout=20_000)  # a limit for a machine that does ten other things; nothing waits for it
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]  # fmt: skip
 REGISTER = {"width": 1024, "height": 768}
 WIDE = {"width": 1280, "height": 800}
 UPRIGHT = {"width": 800, "height": 1280}
@@ -33,15 +29,6 @@ QUESTION = [{"job": "J7", "member": "**** **** 4821", "at": "2026-11-22T14:05:00
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    assert Path(CHROMIUM).exists(), "chromium is missing; run: sh tools/debian-packages"
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield running
-        running.close()
-
-
-@pytest.fixture(scope="module")
 def contexts(browser: Browser) -> Iterator[dict[str, BrowserContext]]:
     """Browser contexts by their options, for all tests: each server has a port, and so a storage, of its own."""
     opened: dict[str, BrowserContext] = {}
@@ -51,20 +38,16 @@ def contexts(browser: Browser) -> Iterator[dict[str, BrowserContext]]:
 
 
 @pytest.fixture
-def open_page(browser: Browser, contexts: dict[str, BrowserContext]) -> Iterator[Callable[..., Page]]:
+def open_page(browser: Browser, contexts: dict[str, BrowserContext], console: Any) -> Iterator[Callable[..., Page]]:
     """Opens the page of a server; at the end no page may have complained on its console (a lost line is not a complaint)."""
     pages: list[Page] = []
-    complaints: list[str] = []
 
     def opening(server: Any, viewport: Any = REGISTER, **options: Any) -> Page:
         name = f"{viewport} {options}"
         if name not in contexts:
             contexts[name] = browser.new_context(viewport=viewport, **options)
-        page = contexts[name].new_page()
+        page = console.watch(contexts[name].new_page())
         pages.append(page)
-        page.set_default_timeout(20_000)
-        page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
-        page.on("pageerror", lambda bug: complaints.append(str(bug)))
         page.goto(server.url)
         expect(page.locator("body")).to_have_attribute("data-link", "on")
         return page
@@ -72,7 +55,6 @@ def open_page(browser: Browser, contexts: dict[str, BrowserContext]) -> Iterator
     yield opening
     for page in pages:
         page.close()
-    assert [said for said in complaints if "net::ERR_" not in said and "status of 4" not in said] == []
 
 
 def test_a_grant_is_seen_at_one_glance(counter: Any, server: Any, open_page: Any) -> None:

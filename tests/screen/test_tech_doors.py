@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
-
-expect.set_options(timeout=20_000)
+from playwright.sync_api import Browser, Page, expect
 
 
 def door(**more: Any) -> dict[str, Any]:
@@ -23,17 +21,12 @@ def seen(number: int, text: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def page(counter: Any, server: Any) -> Iterator[Page]:
+def page(counter: Any, server: Any, browser: Browser, console: Any) -> Iterator[Page]:
     counter.technician.state["devices"] = [door()]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"])
-        opened = browser.new_page(viewport={"width": 1100, "height": 1200})
-        bugs: list[str] = []
-        opened.on("pageerror", lambda bug: bugs.append(str(bug)))
-        opened.goto(f"{server.url}tech")
-        yield opened
-        browser.close()
-    assert bugs == []
+    opened = console.watch(browser.new_page(viewport={"width": 1100, "height": 1200}))
+    opened.goto(f"{server.url}tech")
+    yield opened
+    opened.close()
 
 
 def test_two_known_receipts_are_taught_and_what_is_typed_survives_the_next_look(counter: Any, page: Page) -> None:

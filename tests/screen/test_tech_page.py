@@ -11,16 +11,12 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from posagent.member_code import default_rules
 from posagent.ports import Scan
 from posagent.workbench import Workbench
 
-expect.set_options(timeout=20_000)
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]  # fmt: skip
 STATES = """
     ready held gone opening unknown scanner printer display drawer sale_door journal_ok journal_degraded journal_failed
     QUEUED SENDING HANDED HELD CONFIRMED UNCONFIRMED NEEDS_OPERATOR SUPERSEDED CANCELLED confirmed weak assumed operator
@@ -30,26 +26,15 @@ STATES = """
 STATIC = Path(__file__).parents[2] / "posagent" / "screen" / "static"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield running
-        running.close()
-
-
 @pytest.fixture
-def open_tech(browser: Browser) -> Iterator[Callable[..., Page]]:
+def open_tech(browser: Browser, console: Any) -> Iterator[Callable[..., Page]]:
     """Opens /tech; at the end the page may not have complained on its console (a lost line is not a complaint)."""
     pages: list[Page] = []
-    complaints: list[str] = []
+    console.excused += ("status of 5",)
 
     def opening(server: Any, **viewport: int) -> Page:
-        page = browser.new_page(viewport={"width": 1280, "height": 900, **viewport})  # type: ignore[arg-type]
+        page = console.watch(browser.new_page(viewport={"width": 1280, "height": 900, **viewport}))  # type: ignore[arg-type]
         pages.append(page)
-        page.set_default_timeout(20_000)
-        page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
-        page.on("pageerror", lambda bug: complaints.append(str(bug)))
         page.goto(f"{server.url}tech")
         expect(page.locator("body")).to_have_attribute("data-link", "on")
         return page
@@ -57,7 +42,6 @@ def open_tech(browser: Browser) -> Iterator[Callable[..., Page]]:
     yield opening
     for page in pages:
         page.close()
-    assert [said for said in complaints if "net::ERR_" not in said and "status of 4" not in said and "status of 5" not in said] == []
 
 
 def jpeg(width: int = 480, height: int = 270, colour: tuple[int, int, int] = (200, 30, 30)) -> str:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-expect.set_options(timeout=20_000)
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]  # fmt: skip
 OFF: Any = {"key": "a" * 32, "label": "次回100円引き", "benefit": {"ja": "100円引き", "en": "100 yen off"}, "last_day": "2026-12-31",
             "usable": True, "code": None}  # fmt: skip
 OPEN: Any = {"member": "**** 4821", "amount": None, "paid": None, "payable": None, "per_rate": [], "reductions": [],
@@ -19,28 +15,14 @@ OPEN: Any = {"member": "**** 4821", "amount": None, "paid": None, "payable": Non
              "points": {"balance": 1240, "as_of": "2026-11-22T09:12:00+09:00", "redeemable": 1240, "yen": 1240}, "stamps": []}  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    assert Path("/usr/bin/chromium").exists(), "chromium is missing; run: sh tools/debian-packages"
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-        yield running
-        running.close()
-
-
 @pytest.fixture
-def page(browser: Browser, server: Any) -> Iterator[Page]:
-    complaints: list[str] = []
+def page(browser: Browser, server: Any, console: Any) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1024, "height": 768})
-    opened = context.new_page()
-    opened.set_default_timeout(20_000)
-    opened.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
-    opened.on("pageerror", lambda bug: complaints.append(str(bug)))
+    opened = console.watch(context.new_page())
     opened.goto(server.url)
     expect(opened.locator("body")).to_have_attribute("data-link", "on")
     yield opened
     context.close()
-    assert [said for said in complaints if "net::ERR_" not in said and "status of 4" not in said] == []
 
 
 def test_the_members_rights_are_seen_at_a_glance_and_nothing_is_asked_for(counter: Any, page: Page) -> None:

@@ -8,13 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
+from playwright.sync_api import Browser, expect
 
 from virtual_counter.demo_counter import Counter
 from virtual_counter.demo_page import DemoPage
-
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 
 
 def test_a_scripted_day_ends_with_everything_promised_arrived_once(tmp_path: Path) -> None:
@@ -40,34 +37,28 @@ def wait_for_scanner(counter: Counter) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # playwright's own event loop
-def test_a_newcomer_can_play_both_sides_on_the_page(tmp_path: Path) -> None:
-    from playwright.sync_api import expect, sync_playwright
-
-    assert CHROMIUM.exists(), "chromium is missing; tools/debian-packages installs it"
+def test_a_newcomer_can_play_both_sides_on_the_page(tmp_path: Path, browser: Browser) -> None:
     page = DemoPage(0)
     counter = Counter(tmp_path, frame_of=page.url.rstrip("/"))
     try:
         counter.start()
         page.serve(counter)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-            view = browser.new_page(viewport={"width": 1500, "height": 1000})
-            view.goto(page.url)
-            cashier = view.frame_locator("#cashier")
-            view.locator("#cards figure").nth(0).get_by_role("button").nth(0).click()
-            expect(cashier.get_by_text("8903").first).to_be_visible(timeout=15_000)
-            view.get_by_role("button", name="会計する").click()
-            expect(cashier.get_by_text("+19").first).to_be_visible(timeout=15_000)
-            expect(view.locator("#reckoning.good")).to_be_visible(timeout=20_000)
-            view.get_by_role("button", name="kill -9").click()
-            expect(view.locator("#said")).to_contain_text("強制終了")
-            wait_for_scanner(counter)  # what is scanned while nobody listens is gone: the cashier scans again
-            view.locator("#cards figure").nth(1).get_by_role("button").nth(0).click()
-            expect(cashier.get_by_text("784").first).to_be_visible(timeout=20_000)
-            view.get_by_role("button", name="会計する").click()
-            expect(view.locator("#reckoning.good")).to_contain_text("2 件", timeout=25_000)
-            browser.close()
+        view = browser.new_page(viewport={"width": 1500, "height": 1000})
+        view.goto(page.url)
+        cashier = view.frame_locator("#cashier")
+        view.locator("#cards figure").nth(0).get_by_role("button").nth(0).click()
+        expect(cashier.get_by_text("8903").first).to_be_visible(timeout=15_000)
+        view.get_by_role("button", name="会計する").click()
+        expect(cashier.get_by_text("+19").first).to_be_visible(timeout=15_000)
+        expect(view.locator("#reckoning.good")).to_be_visible(timeout=20_000)
+        view.get_by_role("button", name="kill -9").click()
+        expect(view.locator("#said")).to_contain_text("強制終了")
+        wait_for_scanner(counter)  # what is scanned while nobody listens is gone: the cashier scans again
+        view.locator("#cards figure").nth(1).get_by_role("button").nth(0).click()
+        expect(cashier.get_by_text("784").first).to_be_visible(timeout=20_000)
+        view.get_by_role("button", name="会計する").click()
+        expect(view.locator("#reckoning.good")).to_contain_text("2 件", timeout=25_000)
+        view.close()
     finally:
         page.stop()
         counter.stop()
