@@ -13,6 +13,9 @@ from posagent.loyalty.program import read_program
 from posagent.loyalty.rules import Program
 from posagent.loyalty.validity import applicable
 
+KEPT = "program.kept.toml"
+"""The last program that held, beside the journal."""
+
 
 @dataclass(frozen=True, slots=True)
 class InForce:

@@ -38,7 +38,8 @@ from posagent.members import MemberDirectory, read_key
 from posagent.pairing import Pairing
 from posagent.ports import Home, Scan
 from posagent.print_loop import PrintLoop, Recorder, cancel_slips
-from posagent.program_store import InForce, keep, program_in_force
+from posagent.program_store import KEPT, InForce, keep, program_in_force
+from posagent.refunds import RefundDesk
 from posagent.registry import Registry
 from posagent.remote import RemoteDevice, entry_of, typist_entry
 from posagent.scan_router import is_ours
@@ -59,8 +60,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 PROGRAM_LOOK_S = 30.0
 TOKENS = "tokens.json"
-KEPT = "program.kept.toml"
-"""The last program that held, beside the journal."""
 
 
 @contextmanager
@@ -139,7 +138,8 @@ def _started(
         link.append(cloud)
         agent.awaited.append(threading.Thread(target=cloud.run, name="cloud", daemon=True))
         agent.closers.append(cloud.wake)
-    _add_devices(agent, settings, registry, lane, recorder, displays)
+    refunds = RefundDesk(agent)
+    _add_devices(agent, settings, registry, lane, recorder, displays, refunds)
     agent.threads.append(threading.Thread(target=_watch_program, args=(agent, settings, in_force, again, timed), name="program", daemon=True))
     if settings.screen.listen or settings.screen.socket:
         here = settings.register
@@ -157,6 +157,7 @@ def _started(
             link=lambda: link[0].state() if link else None,
             technician=technician,
             slip_picture=_slip_picture(settings, registry),
+            refunds=refunds,
             lacks=() if access.unlocks.needed else ("manager_pin",),
         )
         server = ScreenServer(
@@ -306,8 +307,9 @@ def _watch_program(
 
 
 def _add_devices(
-    agent: Agent, settings: Settings, registry: Registry, lane: PrintLane, recorder: Recorder, displays: dict[str, DisplayFeed]
-) -> None:
+    agent: Agent, settings: Settings, registry: Registry, lane: PrintLane, recorder: Recorder, displays: dict[str, DisplayFeed],
+    refunds: RefundDesk,
+) -> None:  # fmt: skip
     remote: dict[Home, list[RemoteDevice]] = {}
     for device in settings.devices:
         driver = registry.drivers[device.driver]
@@ -327,7 +329,7 @@ def _add_devices(
             case "display":
                 agent.threads.append(display_loop(device.name, driver, device.options, displays[device.name], agent.post, agent.stopping))
             case "sale_door":
-                sales = _doors(agent, settings).add(device)
+                sales = _doors(agent, settings, refunds).add(device)
                 agent.threads.append(
                     door_loop(device.name, driver, device.options, sales.prepare, sales.take, agent.post, agent.stopping)
                 )
@@ -343,12 +345,12 @@ def _add_devices(
             agent.bench.watch |= {device.name: loop.watch for device in devices}
 
 
-def _doors(agent: Agent, settings: Settings) -> Doors:
+def _doors(agent: Agent, settings: Settings, refunds: RefundDesk) -> Doors:
     """The doors of this agent; they are loaded where there is one."""
     from posagent.door_room import Doors
 
     if agent.bench.doors is None:
-        agent.bench.doors = Doors(agent, settings.journal)
+        agent.bench.doors = Doors(agent, settings.journal, refunds)
         agent.threads.append(threading.Thread(target=agent.bench.doors.watch, name="doors", daemon=True))
     return agent.bench.doors
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument("--quick", action="store_true", help="leave out what takes seconds: network, disk flush, kernel messages")
+    parser.add_argument("--quick", action="store_true", help="leave out what takes seconds: network, disk flush, journal's chain, kernel")
     parser.add_argument("--loop", action="store_true", help="print the test slip and wait until every scanner has read it (a minute)")
     parser.add_argument("--strict", action="store_true", help="exit with 4 where there are only warnings")
     parser.add_argument("--lang", choices=("ja", "en"), default=None, help="default: the register's language, else $LANG")

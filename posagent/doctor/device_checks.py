@@ -39,7 +39,12 @@ def devices_are_there(case: Case) -> Iterator[Finding]:
         real = found.node if found is not None else node
         if real and real.startswith("/"):
             yield from _allowed(case, device.name, real)
-        if "host" in device.options and case.agent != "running":  # a printer that serves one client at a time is the agent's while it runs
+
+
+def network_devices_answer(case: Case) -> Iterator[Finding]:
+    """D-208. A printer that serves one client at a time is the agent's while it runs: then D-301 speaks of it."""
+    for device in case.settings.devices if case.settings is not None and case.agent != "running" else ():
+        if device.options.get("host") and device.options.get("role") != "server":  # to a server the device comes by itself
             yield from _answers(device)
 
 
@@ -146,7 +151,7 @@ def _group_name(case: Case, gid: int) -> str:
 
 
 def _answers(device: DeviceSettings) -> Iterator[Finding]:
-    host, port = str(device.options["host"]), int(device.options.get("port", 9100))
+    host, port = str(device.options["host"]), int(device.options.get("tcp_port") or device.options.get("port", 9100))
     try:
         socket.create_connection((host, port), CONNECT_S).close()
     except OSError as trouble:

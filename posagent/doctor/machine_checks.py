@@ -15,6 +15,8 @@ from posagent.doctor.finding import Finding, problem, unknown, warning
 
 SKEW_S = 60
 FREE_MB = 500
+WHOLE_BYTES, NEWEST = 64 << 20, 50_000
+"""A journal beyond so many bytes is followed from so many events before its end: the agent itself follows the whole of it at every start."""
 STOP_MB = 50
 SLOW_MS = 100
 FLUSHES = 7
@@ -101,7 +103,7 @@ def the_disk_keeps_what_it_is_given(case: Case) -> Iterator[Finding]:
         yield warning("disk_slow", ms=took_ms)
 
 
-def the_journal_is_whole(case: Case) -> Iterator[Finding]:
+def the_journal_can_be_read(case: Case) -> Iterator[Finding]:
     """D-105, and D-402: what waits for head office."""
     if case.settings is None or not case.host.path(case.settings.journal / "queue.db").exists():
         return
@@ -119,12 +121,8 @@ def the_journal_is_whole(case: Case) -> Iterator[Finding]:
         return
     try:
         state = report.status()
-        small = (directory / "queue.db").stat().st_size < 64 << 20
-        wrong = report.verify() if small else []
     finally:
         report.close()
-    if wrong:
-        yield problem("journal_damaged", wrong[0], file=directory)
     if state["parked"] or state["refused"]:
         yield warning("queue_undecided", count=state["parked"] + state["refused"])
     if state["unresolved_slips"]:
@@ -137,6 +135,26 @@ def the_journal_is_whole(case: Case) -> Iterator[Finding]:
             yield warning("queue_old", count=state["pending"], days=age.days)
     if case.settings.snapshots is not None:
         yield from _snapshot(case, case.host.path(case.settings.snapshots))
+
+
+def the_journal_is_whole(case: Case) -> Iterator[Finding]:
+    """D-108: what stands in it is what was written."""
+    if case.settings is None or not case.host.path(case.settings.journal / "queue.db").exists():
+        return
+    from offline_queue.errors import QueueError
+    from offline_queue.report import Report
+
+    directory = case.host.path(case.settings.journal)
+    try:
+        report = Report(directory)
+    except (PermissionError, QueueError):
+        return  # D-105 speaks of it
+    try:
+        wrong = report.verify(None if (directory / "queue.db").stat().st_size < WHOLE_BYTES else NEWEST)
+    finally:
+        report.close()
+    if wrong:
+        yield problem("journal_damaged", wrong[0], file=directory)
 
 
 def _snapshot(case: Case, directory: Path) -> Iterator[Finding]:

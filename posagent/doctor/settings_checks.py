@@ -32,8 +32,7 @@ def a_program_is_in_force(case: Case) -> Iterator[Finding]:
         return
     from posagent.events import Place
     from posagent.handed_down import program_file
-    from posagent.program_store import program_in_force
-    from posagent.start import KEPT
+    from posagent.program_store import KEPT, program_in_force
 
     register = case.settings.register
     place = Place(register.company, register.brand, register.store, register.register)
