@@ -29,9 +29,10 @@ from posagent.metrics import metrics_page
 from posagent.open_checkout import open_checkout
 from posagent.page_events import SHOWN, page_event
 from posagent.print_lane import answer_job
+from posagent.refunds import RefundDesk, RungUp
 from posagent.reports import Report, Taken, answer_of, checked_date, read_day
 from posagent.sale_lookup import key_of_receipt
-from posagent.screen.backend import Answer, DeviceStatus, Json, Language, Level, Notice, OpenCheckout, PageEvent, Question, Status
+from posagent.screen.backend import Answer, DeviceStatus, Json, Language, Level, Notice, OpenCheckout, PageEvent, Question, RefundRungUp, Status
 from posagent.screen.technician import TechnicianBackend
 from posagent.unsettled import Unsettled
 from posagent.voided_before import voided_before
@@ -52,6 +53,7 @@ class ScreenBackend:
         link: Callable[[], SyncState | None],
         technician: TechnicianBackend,
         slip_picture: Callable[[bytes], bytes] | None,
+        refunds: RefundDesk,
         lacks: tuple[str, ...] = (),
     ) -> None:
         """``lacks``: what this register's settings leave out, for ``degraded``."""
@@ -60,6 +62,7 @@ class ScreenBackend:
         self.store_name, self.register_name = store_name, register_name
         self.technician = technician
         self.manager = Unsettled(journal, link)
+        self._refunds = refunds
         self.counter = CounterDesk(agent, lane)
         self._agent, self._journal, self._lane, self._link, self._picture = agent, journal, lane, link, slip_picture
         self._reader = journal.reader()
@@ -102,6 +105,7 @@ class ScreenBackend:
             },
             "open": cast("OpenCheckout | None", open_checkout(state, Now(datetime.now().astimezone(), 0, agent.is_offline()), agent.rules)),
             "questions": asked,
+            "refunds": cast("list[RefundRungUp]", self._refunds.waiting()),
             "shift_start_seq": self._shift_start(),
             "degraded": [*([worst.name] if worst else []), *self._lacks],
             "ready": health.state != "failed",
@@ -154,7 +158,8 @@ class ScreenBackend:
     def post_sale(self, sale: Json, idempotency_key: str) -> Answer:
         """A sale through this door. Its identity is the receipt number, else the key. A refund is proposed to the cashier, and is none yet."""
         if sale.get("kind") == "refund":
-            return self.counter.propose_refund(sale["total"], sale.get("refund_of") or sale.get("receipt_no") or "")
+            refund = RungUp(idempotency_key, sale["total"], sale.get("refund_of", ""), sale.get("receipt_no", ""))
+            return Answer("waiting", self._refunds.propose(refund))
         basket = basket_of_request(sale, idempotency_key, datetime.now().astimezone())
         return replied(ask_counter(self._agent, lambda now, reply: SaleArrived(now, basket, reply)))
 

@@ -96,7 +96,7 @@ def step(state: State, input_: Input, rules: Rules) -> Step:
         case Authorised():
             new, effects = cr.authorised(state, input_, rules)
         case Cleared():
-            new, effects = replace(state, card=None, basket=None, bounce=("", 0)), ()
+            new, effects = _cleared(state, input_, rules)
         case Ticked():
             new, effects = state, _left_undone(state, input_.now, rules)
         case Answered():
@@ -167,6 +167,14 @@ def _scanned(state: State, scan: Scanned, rules: Rules) -> Step:
     return state, (Commit((ce.member_seen(now, scan.card, rules),), AttachCard(scan.card)),)
 
 
+def _cleared(state: State, asked: Cleared, rules: Rules) -> Step:
+    said = reply_to(asked.reply, "released", {"sale_id": asked.sale_id})
+    if asked.sale_id and (state.basket is None or co.sale_id_of(state.basket, rules) != asked.sale_id):
+        return state, said
+    card = state.card if asked.sale_id else None
+    return replace(state, card=card, basket=None, bounce=("", 0)), said
+
+
 def _code_seen(state: State, seen: CodeSeen, rules: Rules) -> Step:
     note = ce.code_noted(seen.now, seen.scan_id, seen.code, seen.masked, seen.why, rules)
     return state, (Commit((note,), NoteCode()), Tell(seen.code, {"member": seen.masked, "why": seen.why}))
@@ -216,7 +224,7 @@ def _answered(state: State, answer: Answered, rules: Rules) -> Step:
         case VoidGrant(live, reply):
             fields = {"sale_id": live.sale_id, "points": -co.points_of(live.entries), "member": live.masked}
             back = {"coupons_back": [one.found.label for one in live.used if one.found]} if live.used else {}
-            return cs.without(state, live, now.ms), (CancelSlips(live.slips), *reply_to(reply, "voided", fields | back))
+            return cs.without(state, live, now.ms, answer.data["reason"]), (CancelSlips(live.slips), *reply_to(reply, "voided", fields | back))
         case _:
             assert_never(intent)
 
@@ -263,7 +271,7 @@ def resume(stored: Iterable[tuple[str, str, Mapping[str, Any]]], now: Now, rules
             had = today_of(state, day)
             state = with_today(state, day, replace(had, slips=max(had.slips, newest), coupons=had.coupons + len(live.coupons)))
         elif type_ == ev.SALE_VOIDED and data["sale_id"] in state.live:
-            state = cs.without(state, state.live[data["sale_id"]], ms)
+            state = cs.without(state, state.live[data["sale_id"]], ms, data["reason"])
         elif type_ == ev.SALE_REFUNDED and data["sale_id"] in state.live:
             live = state.live[data["sale_id"]]
             state = ca.with_live(state, replace(live, refunds=(*live.refunds, ca.refunded_of(data))))

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from offline_queue.errors import JobChanged, NoSuchEntry
 from offline_queue.print_lane import Job, PrintLane
-from posagent.agent import Agent, Ask, Say
+from posagent.agent import Agent, Ask
 from posagent.authorise import ASK_S, Looked
 from posagent.checkout import Live, Now
 from posagent.counter_parts import AdjustAsked, ChargeAsked, Input, LateGrantAsked, RedeemAsked, RefundAsked, ReleaseAsked, Reply
@@ -108,20 +108,6 @@ class CounterDesk:
         kept = None if lines is None else tuple(_kept_line(line, live) for line in lines)
         who = operator or self._agent.rules.operator
         return replied(self._ask(lambda now, reply: RefundAsked(now, live, kept, total, reason, who, _role(role), reply)))
-
-    def propose_refund(self, amount: int, of: str) -> Answer:
-        """A POS has rung up a refund: the sale that it names (by id, or by receipt number of today) is shown for a manager to confirm."""
-        rules = self._agent.rules
-        ids = (of, sale_id_of_receipt(of, rules.day(datetime.now().astimezone()), rules)) if of else ()
-        with self._reading:
-            found = next((one for sale_id in ids if (one := find_sale(self._reader.find, sale_id, rules)) and one.live), None)
-        proposal: dict[str, Any] = {"result": "refund_proposed", "amount": amount}
-        if found is not None and found.live is not None:
-            kept = found.live.kept
-            left = found.basket.total if kept is None else sum(part for part, _ in kept.values())
-            proposal |= {"sale_id": found.sale_id, "remaining_total": max(0, left - amount), "member": found.live.masked}
-        self._agent.post(Say("E675" if found else "E633", dict(proposal)))
-        return Answer("waiting", proposal)
 
     def adjust(self, account: str, delta: int, reason: str, text: str, operator: str, role: str, idempotency_key: str) -> Answer:
         """See `CounterBackend.adjust`."""

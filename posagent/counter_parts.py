@@ -202,9 +202,11 @@ class Authorised:
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """The cashier starts over: what waits is forgotten (and stays in the journal)."""
+    """What waits is forgotten, and stays in the journal; where a sale is named, only if it is the one that waits: it came back."""
 
     now: Now
+    sale_id: str = ""
+    reply: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

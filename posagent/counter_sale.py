@@ -265,15 +265,15 @@ def granted(state: State, answer: Answered, intent: GrantPoints, rules: Rules) -
     return state, (shown, *cr.commits(intent.used), *reply_to(intent.reply, "granted", result_of(live)))
 
 
-def without(state: State, live: Live, ms: int) -> State:
+def without(state: State, live: Live, ms: int, reason: str) -> State:
     """The state after a void: the sale is open again where it was the last one, so that the right card can be scanned. Not where something was
-    used up in it: that was given back, and the sale is another one now."""
+    used up in it: that was given back, and the sale is another one now. And not where it came back: the next card is another customer's."""
     left = {sale_id: other for sale_id, other in state.live.items() if sale_id != live.sale_id}
     state = replace(state, live=left, voided={**state.voided, live.sale_id: live.number}, bounce=("", 0))
     if state.last is None or state.last.sale_id != live.sale_id:
         return state
     state = replace(state, last=None)
-    return state if state.basket or live.used else replace(state, basket=live.basket, basket_ms=ms)
+    return state if state.basket or live.used or reason == "returned" else replace(state, basket=live.basket, basket_ms=ms)
 
 
 def remembered(live: Mapping[str, Live], new: Live) -> dict[str, Live]:

@@ -6,6 +6,7 @@ the door reads only pre-fills, as ever before trust.
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections import deque
@@ -23,6 +24,7 @@ from posagent.doors.receipt import Receipt, read_document
 from posagent.doors.teach import Lesson, Taught, teach
 from posagent.errors import PosagentError, Refused
 from posagent.receipt_profiles import PROFILE_NAME, profile_path, write_profile
+from posagent.refunds import RefundDesk, RungUp
 from posagent.settings import DeviceSettings
 
 TEACH_S = 900.0
@@ -41,8 +43,10 @@ class Captured:
 class Doors:
     """One for each agent. The doors' threads put in, the HTTP server's threads look and teach; a lock guards the ring."""
 
-    def __init__(self, agent: Agent, directory: Path) -> None:
-        self._agent, self._book = agent, TrustBook(directory / "doors.json")
+    def __init__(self, agent: Agent, directory: Path, refunds: RefundDesk) -> None:
+        self._agent, self._book, self._refunds = agent, TrustBook(directory / "doors.json"), refunds
+        self._rung_up: queue.SimpleQueue[RungUp] = queue.SimpleQueue()
+        self._news = threading.Event()
         self._sales: dict[str, DoorSales] = {}
         self._trusts: dict[str, Trust] = {}
         self._options: dict[str, DeviceSettings] = {}
@@ -54,13 +58,23 @@ class Doors:
 
     def add(self, device: DeviceSettings) -> DoorSales:
         """A door of the settings. Raises SettingsError when its profile is wrong."""
-        sales = DoorSales(device.name, device.options, self._agent.post, trust=self._trust(device), seen=self._seen)
+        trust = self._trust(device)
+        sales = DoorSales(device.name, device.options, self._agent.post, trust=trust, seen=self._seen, refund=self._refund)
         self._sales[device.name], self._options[device.name] = sales, device
         return sales
 
     def watch(self) -> None:
         """A thread's work, until the agent stops."""
-        watch_trust(self._agent.journal, tuple(self._trusts.values()), self._agent.stopping)
+        watch_trust(self._agent.journal, tuple(self._trusts.values()), self._agent.stopping, self._news, self._propose)
+
+    def _refund(self, refund: RungUp) -> None:
+        """From a door's thread, which carries a POS's bytes: the journal is searched in another."""
+        self._rung_up.put(refund)
+        self._news.set()
+
+    def _propose(self) -> None:
+        while not self._rung_up.empty():
+            self._refunds.propose(self._rung_up.get())
 
     def _trust(self, device: DeviceSettings) -> Trust:
         if device.options.get("trust", "grant") == "grant":

@@ -27,6 +27,7 @@ from posagent.errors import DeviceTimeout
 from posagent.loyalty.model import Sale, SaleRejected
 from posagent.ports import ByteDoor, CapturedSale, Device, Options, ReadSale
 from posagent.receipt_profiles import load_profile
+from posagent.refunds import RungUp
 
 _log = logging.getLogger(__name__)
 LONGEST_NUMBER = 40
@@ -39,9 +40,10 @@ class DoorSales:
 
     def __init__(
         self, name: str, options: Options, post: Callable[[Ask | Say], None], *, trust: Trust = NO_TRUST_NEEDED,
-        seen: Callable[[str, Document], None] = lambda door, document: None,
+        seen: Callable[[str, Document], None] = lambda door, document: None, refund: Callable[[RungUp], None],
     ) -> None:  # fmt: skip
-        self._name, self._post, self._trust, self._seen = name, post, trust, seen
+        """``refund`` gets what came back; it must not block."""
+        self._name, self._post, self._trust, self._seen, self._refund = name, post, trust, seen, refund
         self.profile = load_profile(options["profile"], options.get("profiles", "")) if options.get("profile") else PLAIN
         self._grants_without_number = options.get("without_number") == "grant"
 
@@ -54,7 +56,7 @@ class DoorSales:
     def take(self, sale: CapturedSale) -> None:
         """One captured sale or refund. Raises DeviceTimeout where a sale from a file is not on record in time: it will be read again."""
         if sale.kind == "refund":
-            self._post(Say("E633", {"device": self._name, "amount": abs(sale.total), "receipt_no": sale.receipt_no or ""}))
+            self._refund(refund_of(sale, self._name, time.time_ns()))
             return
         grants = self._trust.earned
         basket = basket_of(sale, self._name, datetime.now().astimezone(), time.time_ns(), grants_without_number=self._grants_without_number)
@@ -76,6 +78,12 @@ class DoorSales:
 
     def _unclear(self, receipt: Receipt) -> None:
         self._post(Say("E634", {"device": self._name, "why": receipt.why[0]}))
+
+
+def refund_of(sale: CapturedSale, door: str, now_ns: int) -> RungUp:
+    """A refund as the desk takes it. The same text again is the same refund; without one every capture is its own."""
+    digest, original = (sale.digest, sale.refund_of) if isinstance(sale, ReadSale) else ("", "")
+    return RungUp(f"{door}/{digest or now_ns}", abs(sale.total), original, sale.receipt_no or "", door)
 
 
 def basket_of(sale: CapturedSale, door: str, at: datetime, now_ns: int, *, grants_without_number: bool) -> Basket:

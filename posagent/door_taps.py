@@ -17,6 +17,7 @@ from posagent.doors.escpos_text import Document, PaperReader
 from posagent.doors.file_text import FileReader
 from posagent.doors.profiles import Profile
 from posagent.doors.receipt import Receipt, read_document, read_text
+from posagent.doors.refund_of import original_no
 from posagent.ports import Carries, Heard, Moment, ReadSale, Understand
 
 _log = logging.getLogger(__name__)
@@ -55,7 +56,8 @@ def _sale(name: str, receipt: Receipt, ears: Ears, text: bytes, *, standing: boo
     confidence: Literal["profile", "guess"] = "profile" if ears.profile().name else "guess"
     kind: Literal["sale", "refund"] = "sale" if receipt.kind == "sale" else "refund"
     digest = sha256(text).hexdigest()[:16 if standing else 12]
-    return ReadSale(receipt.total, kind, receipt.receipt_no, receipt.paid, receipt.tax_split, confidence, digest, standing)
+    of = original_no(text.decode()) if kind == "refund" else None
+    return ReadSale(receipt.total, kind, receipt.receipt_no, receipt.paid, receipt.tax_split, confidence, digest, standing, of or "")
 
 
 class ReceiptTap:

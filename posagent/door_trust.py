@@ -141,15 +141,17 @@ class TrustBook:
             self._kept = kept
 
 
-def watch_trust(journal: Journal, trusts: Sequence[Trust], stopping: threading.Event) -> None:
-    """A thread's work: tells every door what was recorded, until stopped."""
-    news = threading.Event()
+def watch_trust(
+    journal: Journal, trusts: Sequence[Trust], stopping: threading.Event, news: threading.Event, beside: Callable[[], None]
+) -> None:
+    """A thread's work: tells every door what was recorded, until stopped. ``news`` wakes it; ``beside`` is done whenever it is awake."""
     journal.subscribe(lambda _seq: news.set())
     reader = journal.reader()
     seq = reader.head()[0]
     while not stopping.is_set():
         news.wait(LOOK_S)
         news.clear()
+        beside()
         head = reader.head()[0]
         while found := reader.events(seq, _AT_ONCE, _TYPES):
             seq = found[-1].seq

@@ -294,6 +294,10 @@ _ROWS = (
          "It is too late to grant points for this sale", "Tell head office this code."),
     _row("E675", "返品のレシートです（{amount} 円）", "元の会計 {sale_id} を確かめ、店長が返品を確定してください。",
          "A refund of {amount} yen was rung up", "Check the sale {sale_id}; a manager confirms the refund on the page."),
+    _row("E676", "返品のレシートです（{amount} 円）。同じ金額の会計が {count} 件あります", "履歴で元の会計を選び、取り消してください。",
+         "A refund of {amount} yen was rung up; {count} sales have that total", "Find the right sale in the history and void it."),
+    _row("E677", "返品のレシートです（{amount} 円）。元の会計にポイントは付いていません", "何もする必要はありません。",
+         "A refund of {amount} yen was rung up; its sale gave no points", "Nothing to do."),
     # E7 security: a program or its settings must change
     _row("E700", "許可されていない接続です", "この画面は http://{address}/ で開いてください。",
          "This connection is not allowed", "Open the page at http://{address}/"),

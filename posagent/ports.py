@@ -262,6 +262,7 @@ class ReadSale(CapturedSale):
 
     digest: str = ""
     standing: bool = False  # the same text at the same place is the same sale, whenever it is read (a file); else the moment counts as well
+    refund_of: str = ""  # kind refund: the receipt number of the sale that comes back, where the text names it
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,13 @@ MOST = 50
 
 @dataclass(frozen=True, slots=True)
 class FoundSale:
-    """``live`` None: nothing is granted for it now. ``voids``: how many grants of it were voided."""
+    """``live`` None: nothing is granted for it now. ``voids``: how many grants of it were voided, the last one for ``void_reason``."""
 
     sale_id: str
     basket: Basket
     live: Live | None
     voids: int
+    void_reason: str = ""
 
 
 def key_of_receipt(receipt_no: str) -> str:
@@ -55,24 +56,25 @@ def find_sale(find: Find, sale_id: str, rules: Rules) -> FoundSale | None:
     if not sale_id.startswith(start) or not key:
         return None
     front = f"{day}/{rules.place.register}/{key}"
-    live, voids = _live(find, front)
+    live, voids, reason = _live(find, front)
     seen = find(f"{front}/seen")
     basket = live.basket if live else basket_of(seen.data) if seen else None
-    return None if basket is None else FoundSale(sale_id, basket, live, voids)
+    return None if basket is None else FoundSale(sale_id, basket, live, voids, reason)
 
 
-def _live(find: Find, front: str) -> tuple[Live | None, int]:
-    """The grant that stands, with its refunds; and how many were voided before it."""
-    voids = 0
+def _live(find: Find, front: str) -> tuple[Live | None, int, str]:
+    """The grant that stands, with its refunds; how many were voided before it, and why the last one was."""
+    voids, reason = 0, ""
     for number in range(1, MOST):
         granted = find(f"{front}/grant" if number == 1 else f"{front}/grant/{number}")
-        voided = find(f"{front}/void/{number}") is not None
-        voids += voided
-        if granted is not None and not voided:
-            return _with_refunds(find, front, live_of(granted.data, granted.id)), voids
-        if granted is None and not voided:
+        voided = find(f"{front}/void/{number}")
+        if voided is not None:
+            voids, reason = voids + 1, str(voided.data["reason"])
+        elif granted is not None:
+            return _with_refunds(find, front, live_of(granted.data, granted.id)), voids, ""
+        else:
             break
-    return None, voids
+    return None, voids, reason
 
 
 def _with_refunds(find: Find, front: str, live: Live) -> Live:

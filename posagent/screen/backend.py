@@ -70,6 +70,20 @@ class Question(TypedDict, total=False):
     at: str
 
 
+class RefundRungUp(TypedDict, total=False):
+    """A refund of the till's that waits for a manager to confirm it, with the sale that it means."""
+
+    id: str
+    amount: int
+    sale_id: str
+    remaining_total: int  # of the sale, after it
+    total: int
+    points: int
+    member: str | None  # masked
+    receipt_no: str | None
+    sold_at: str
+
+
 class Status(TypedDict, total=False):
     """The state of the counter now."""
 
@@ -80,6 +94,7 @@ class Status(TypedDict, total=False):
     queue: QueueStatus
     open: OpenCheckout | None
     questions: list[Question]
+    refunds: list[RefundRungUp]
     shift_start_seq: int  # the page's history begins after this
     degraded: list[str]  # what does not work, or is not set up, while the agent is ready all the same; "manager_pin": roles are asserted
     ready: bool  # the journal can be written and the settings are good

@@ -94,6 +94,15 @@ REPORT_ANSWER: Schema = {
     },
 }
 _QUESTION: Schema = {"type": "object", "required": ["job"], "properties": {"job": _TEXT, "member": _MAYBE_TEXT, "at": _TEXT}}
+_REFUND_RUNG_UP: Schema = {
+    "type": "object",
+    "description": "a refund of the till's that waits for a manager: POST /v1/refunds or /v1/voids confirms it",
+    "required": ["id", "amount", "sale_id", "remaining_total", "total"],
+    "properties": {
+        **{name: {"type": "integer"} for name in ("amount", "remaining_total", "total", "points")},
+        **dict.fromkeys(("id", "sale_id", "sold_at"), _TEXT), **dict.fromkeys(("member", "receipt_no"), _MAYBE_TEXT),
+    },
+}  # fmt: skip
 _UPOS: Schema = {
     "type": ["object", "null"],
     "required": ["name", "number"],
@@ -101,7 +110,7 @@ _UPOS: Schema = {
 }
 STATUS: Schema = {
     "type": "object",
-    "required": ["level", "devices", "queue", "open", "questions", "message", "language", "register_name", "store_name", "last_seq"],
+    "required": ["level", "devices", "queue", "open", "questions", "refunds", "message", "language", "register_name", "store_name", "last_seq"],
     "properties": {
         "level": {"type": "string", "enum": ["ok", "offline", "action"]},
         "code": _MAYBE_TEXT,
@@ -139,6 +148,7 @@ STATUS: Schema = {
         },
         "open": OPEN_CHECKOUT,
         "questions": {"type": "array", "items": _QUESTION},
+        "refunds": {"type": "array", "items": _REFUND_RUNG_UP},
         "shift_start_seq": {"type": "integer"},
         "last_seq": {"type": "integer"},
         "language": {"type": "string", "enum": ["ja", "en"]},

@@ -25,6 +25,7 @@ def shown_status(backend: Backend, status: Status, last_seq: int) -> dict[str, A
     return {
         "open": None,
         "questions": [],
+        "refunds": [],
         "shift_start_seq": 0,
         "degraded": [],
         **status,
@@ -44,7 +45,8 @@ def without_members(shown: dict[str, Any]) -> dict[str, Any]:
     """The same for a technician: nothing of a customer, not even masked, and not what he owns."""
     opened = shown["open"] and {key: _NOBODYS.get(key, value) for key, value in shown["open"].items()}
     questions = [{**question, "member": None} for question in shown["questions"]]
-    return {**shown, "open": opened, "questions": questions}
+    refunds = [{**refund, "member": None, "points": 0} for refund in shown["refunds"]]
+    return {**shown, "open": opened, "questions": questions, "refunds": refunds}
 
 
 def shown_event(event: PageEvent) -> dict[str, Any]:

@@ -7,9 +7,12 @@ import pytest
 
 from posagent.agent import Ask, Say
 from posagent.door_sales import DoorSales, basket_of
+from posagent.door_taps import Ears, tap_of
+from posagent.doors.profiles import PLAIN
 from posagent.errors import SettingsError
 from posagent.ports import CapturedSale, ReadSale
 from posagent.receipt_profiles import load_profile
+from posagent.refunds import RungUp
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -41,11 +44,23 @@ def test_a_number_that_is_too_long_is_no_number() -> None:
     assert basket(CapturedSale(1080, receipt_no="9" * 60)).receipt_no is None
 
 
-def test_a_refund_is_told_and_touches_no_points() -> None:
+def test_a_refund_goes_to_the_desk_for_refunds_and_never_to_the_counter() -> None:
     posted: list[Ask | Say] = []
-    DoorSales("door", {}, posted.append).take(CapturedSale(-1080, "refund", "0042"))
-    assert isinstance(posted[0], Say)
-    assert (posted[0].code, posted[0].fields["amount"]) == ("E633", 1080)
+    refunds: list[RungUp] = []
+    door = DoorSales("door", {}, posted.append, refund=refunds.append)
+    door.take(ReadSale(-1080, "refund", "0050", digest="abc", refund_of="0042"))
+    door.take(CapturedSale(-1080, "refund", "0050"))
+    assert posted == []
+    assert refunds[0] == RungUp("door/abc", 1080, "0042", "0050", "door")
+    assert refunds[1].key != refunds[0].key
+
+
+def test_the_original_number_of_a_printed_refund_reaches_the_desk() -> None:
+    ears = Ears(lambda: PLAIN, lambda receipt: None)
+    heard = tap_of("printer", "door", ears)("返品\n元取引番号 0042\n取引No.0050\n合計 -1,080\n".encode("cp932") + b"\x1dV\x00", "bytes")
+    (sale,) = heard.sales
+    assert isinstance(sale, ReadSale)
+    assert (sale.kind, sale.total, sale.receipt_no, sale.refund_of) == ("refund", -1080, "0050", "0042")
 
 
 def test_a_profile_that_is_wrong_says_where(tmp_path: Any) -> None:

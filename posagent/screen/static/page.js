@@ -21,6 +21,7 @@ let lastSlip = null;
 let confirmed = "";
 let sending = false;
 let again = false; // Enter was pressed while an answer was awaited
+let refunds = null; // the part that shows what the till took back
 let rest;
 let forgetting;
 let wantsUse = false; // the next amount is not paid yet: something is to be used first
@@ -125,6 +126,7 @@ function draw() {
   showStage(shown, open, { using: () => redeem.checkout(open, { use, release, paid: mine(open) ? paid : null }), coupon: (fact) => redeem.worth(fact, redeem.usable(open) ? use : null), rights: () => redeem.shownRights(open), state: [wantsUse, Boolean(mine(open)), redeem.offered()] });
   drawWords();
   drawQuestion();
+  drawRefunds();
   sales.show(Boolean(status?.shift_start_seq));
   sales.fill();
 }
@@ -158,6 +160,12 @@ function drawQuestion() {
   picture.alt = t("slip_alt");
   const address = job ? `/v1/slips/${encodeURIComponent(job)}.png` : "";
   if (job && picture.getAttribute("src") !== address) picture.src = address;
+}
+
+async function drawRefunds() {
+  if (!refunds && !status?.refunds?.length) return;
+  refunds ??= await sales.load("./refund.js");
+  refunds?.show(status.refunds);
 }
 
 // ---------------------------------------------------------------- the typed amount

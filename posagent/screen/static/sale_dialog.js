@@ -13,7 +13,7 @@ const w = own({
   line: [(n, tax) => `明細 ${n}（${tax}%）`, (n, tax) => `Line ${n} (${tax}%)`], defect: ["不良品", "Faulty"],
   keeps_wrong: [(most) => `0 から ${most} までの整数で入力してください`, (most) => `Enter a whole number from 0 to ${most}`], nothing_back: ["返品する分を減らしてください", "Lower what came back"],
   refunded: [(points, value) => `${points} ポイント${value ? `、残高へ ${value}` : ""}`, (points, value) => `${points} points${value ? `, ${value} to the prepaid value` : ""}`],
-  kept: ["残り", "kept"], slips: ["印刷したもの", "Slips"], slip_point: ["レシート", "Slip"], slip_coupon: ["クーポン", "Coupon"], copy: [(n) => `再発行 ${n}`, (n) => `copy ${n}`],
+  came_back: [(sum) => `返品は ${sum} です`, (sum) => `${sum} came back`], kept: ["残り", "kept"], slips: ["印刷したもの", "Slips"], slip_point: ["レシート", "Slip"], slip_coupon: ["クーポン", "Coupon"], copy: [(n) => `再発行 ${n}`, (n) => `copy ${n}`],
   printed: ["印刷済み", "printed"], held: ["印刷待ち", "waiting"], not_printed: ["出ていません", "not printed"], asked: ["確認待ち", "asked about"],
   reprint: ["再発行する", "Print again"], reprinting: ["再発行しています。「再発行」の印が付きます", "Printing a copy, marked 再発行"], bonus: ["ボーナス", "Bonus"],
   account: ["口座", "Account"], points_used: ["ポイント利用", "Points used"], value_used: ["チャージ残高で支払い", "Paid with prepaid value"], coupon_used: ["クーポン利用", "Coupon used"],
@@ -26,6 +26,9 @@ let shown = null;
 let refunding = false;
 let keys = {};
 let lastFilled = "";
+let given = null; // a sale that the list does not show any more, as its refund told of it
+
+const ofDialog = () => sales.find(shown) ?? given;
 
 function note(text, good = false) {
   byId("sale-note").textContent = text;
@@ -33,10 +36,12 @@ function note(text, good = false) {
 }
 const wish = (name) => (keys[name] ??= newKey());
 
-export function open(name) {
+// back: a refund that the till rang up ({amount, remaining_total, …}); its words are set, and nothing is sent before somebody says so
+export function open(name, back = null) {
   if (byId("sale").open) return;
   shown = name;
-  refunding = false;
+  given = back && { kind: "granted", slips: [], used: [], refunds: [], void: null, ...back, at: back.sold_at, amount: back.total };
+  refunding = Boolean(back?.remaining_total);
   keys = {};
   lastFilled = "";
   byId("sale-body").replaceChildren();
@@ -44,7 +49,12 @@ export function open(name) {
   note("");
   fill();
   byId("sale").showModal();
-  byId("sale-close").focus();
+  if (!back) return byId("sale-close").focus();
+  byId("void").querySelector("[value=returned]").checked = true;
+  const whole = byId("sale-body").querySelector("[data-kept=total]");
+  if (whole) whole.value = String(back.remaining_total);
+  else if (refunding) note(w("came_back", yen(back.amount)));
+  (refunding && !whole ? byId("sale-body").querySelector("[data-kept]") : byId("sale-void")).focus();
 }
 
 const fact = (name, value) => (value ? [el("dt", {}, name), el("dd", {}, value)] : []);
@@ -63,7 +73,7 @@ function facts(row) {
 }
 
 export function fill() {
-  const row = sales.find(shown);
+  const row = ofDialog();
   const filled = current() + refunding + JSON.stringify([row, row?.slips.map(sales.slip)]);
   if (!row || filled === lastFilled) return; // whoever is choosing a reason keeps place and focus
   lastFilled = filled;
@@ -162,7 +172,7 @@ async function send(path, body, name) {
 }
 
 export async function act() {
-  const row = sales.find(shown);
+  const row = ofDialog();
   const part = refunding ? asked() : {};
   if (!part) return;
   const reason = byId("void").querySelector("input:checked")?.value;

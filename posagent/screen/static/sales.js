@@ -100,9 +100,9 @@ export function arrows(event) {
 
 let dialog = null; // the module
 
-async function open(name) {
+export async function open(name, back) {
   dialog ??= await load("./sale_dialog.js");
-  dialog?.open(name);
+  dialog?.open(name, back);
 }
 
 export function fill() {

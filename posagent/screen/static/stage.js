@@ -17,7 +17,7 @@ export function el(tag, attributes = {}, ...children) {
 export const byId = (id) => document.getElementById(id);
 
 // An informational code asks nobody to act; it is shown in amber, without the alarm.
-export const isMild = (code) => /^E(201|215|4\d\d|60[67]|61[01]|62[013])$/.test(code ?? "");
+export const isMild = (code) => /^E(201|215|4\d\d|60[67]|61[01]|62[013]|677)$/.test(code ?? "");
 
 const title = (text, extra = {}) => el("h1", { id: "stage-title", ...extra }, text);
 
