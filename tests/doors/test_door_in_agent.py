@@ -142,6 +142,22 @@ def test_a_total_without_payment_or_number_only_pre_fills(shop: Shop) -> None:
     assert shop.events("granted")[0]["sale_id"].endswith("-n0009")
 
 
+def test_a_printed_refund_proposes_its_sale_and_only_a_manager_takes_points_back(shop: Shop) -> None:
+    shop.print(PAID.format(no="0001"))
+    shop.until(lambda: shop.events("seen"))
+    shop.scan()
+    shop.until(lambda: shop.events("granted"))
+    shop.print("返品\n元取引番号 0001\n取引No.0002\n合計 -1,980\n現金 -1,980")
+    shop.until(lambda: shop.till.status().body["refunds"])
+    (proposed,) = shop.till.status().body["refunds"]
+    assert (proposed["sale_id"], proposed["amount"], proposed["remaining_total"]) == (shop.events("granted")[0]["sale_id"], 1980, 0)
+    assert not shop.events("voided")
+    assert shop.till._post("/v1/voids", {"sale_id": proposed["sale_id"], "reason": "returned", "role": "manager"}).status == 200
+    shop.until(lambda: not shop.till.status().body["refunds"])
+    assert sum(entry["delta"] for event in (*shop.events("granted"), *shop.events("voided")) for entry in event["entries"]) == 0
+    assert shop.till.status().body["open"] is None  # the next card is another customer's
+
+
 @pytest.fixture
 def doubted(tmp_path: Path) -> Iterator[Shop]:
     """A shop whose door has to earn its trust."""

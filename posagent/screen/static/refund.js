@@ -5,8 +5,8 @@ import { byId, el } from "./stage.js";
 import { clock, current, own, t, yen } from "./words.js";
 
 const w = own({
-  refund_rung: [(sum) => `返品 ${sum} の元の会計`, (sum) => `The sale of the refund of ${sum}`], look: ["確かめて確定", "Check and confirm"],
-  not_this: ["この会計ではない", "Not this sale"], whole: ["全部の返品", "all of it comes back"], leaves: [(sum) => `残り ${sum}`, (sum) => `${sum} are kept`],
+  refund_rung: [(sum) => `返品 ${sum} の元の会計`, (sum) => `The sale of the refund of ${sum}`], look: ["確かめる", "Check it"],
+  not_this: ["別の会計", "Another sale"], whole: ["全部の返品", "all of it comes back"], leaves: [(sum) => `残り ${sum}`, (sum) => `${sum} are kept`],
 });
 const passed = new Set(); // the cashier said that it is another sale
 let lastDrawn = "";
@@ -23,8 +23,8 @@ export function show(proposals) {
   const button = (name, words, act, more = "") => el("button", { type: "button", class: `primary${more}`, "data-refund": name, onclick: act }, words);
   byId("question").after(el("section", { id: "refund", class: "ask", "aria-labelledby": "refund-title" },
     el("h2", { id: "refund-title" }, w("refund_rung", yen(amount))),
-    el("p", {}, [clock(at), receipt && `No. ${receipt}`, yen(total), member].filter(Boolean).join("　")),
-    el("p", {}, left ? w("leaves", yen(left)) : w("whole")),
+    el("p", {}, [clock(at), receipt && `No. ${receipt}`, yen(total)].filter(Boolean).join("　")),
+    el("p", {}, `${member}　${left ? w("leaves", yen(left)) : w("whole")}`),
     el("div", { class: "answers" },
       button("look", w("look"), () => sales.open(one.sale_id, one)),
       button("not", w("not_this"), () => {
