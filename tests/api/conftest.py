@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,44 +17,8 @@ import pytest
 
 from posagent.screen.tokens import TokenBook
 from posagent.staff import store_pin
+from virtual_counter.plain_register import PlainRegister, free_port, settings
 
-PROGRAM = """\
-schema = 1
-[program]
-id = "shop"
-version = 1
-[accounts.points]
-label = "ポイント"
-[[earn]]
-id = "base"
-account = "points"
-every = 100
-give = 1
-"""
-SETTINGS = """\
-[register]
-company = "acme"
-brand = "cafe"
-store = "0042"
-register = "R2"
-store_name = "喫茶"
-language = "en"
-[journal]
-directory = "journal"
-[program]
-file = "program.toml"
-[screen]
-listen = "127.0.0.1:{port}"
-socket = "api.sock"
-allowed_origins = ["https://pos.example.jp"]
-[[code]]
-name = "jan"
-kind = "member"
-symbologies = ["ean13"]
-length = 13
-prefixes = ["20-29"]
-"""
-MEMBER = "2012345678903"
 POS = "https://pos.example.jp"
 PIN = "47110815"
 
@@ -71,50 +32,22 @@ class Said:
     headers: dict[str, str]
 
 
-class Register:
-    """One register's directory and, when started, its agent. ``token``: of a program with both scopes."""
+class Register(PlainRegister):
+    """One register with its page's port. ``token``: of a program with both scopes."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.settings, self.socket = directory / "posagent.toml", directory / "api.sock"
         self.port = free_port()
-        self.settings.write_text(SETTINGS.replace("{port}", str(self.port)), "utf-8")
-        (directory / "program.toml").write_text(PROGRAM, "utf-8")
+        super().__init__(directory, settings(listen=f"127.0.0.1:{self.port}", screen=f'allowed_origins = ["{POS}"]'))
         (directory / "journal").mkdir()
         self.token = TokenBook(directory / "journal" / "tokens.json").add("test", "", frozenset({"pos", "tech"}))
-        self.agent: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def with_manager(self) -> None:
-        with self.settings.open("a", encoding="utf-8") as settings:
-            settings.write(f'[[staff]]\ncode = "M01"\nrole = "manager"\npin = "{store_pin(PIN)}"\n')
-
-    def start(self) -> None:
-        argv = [sys.executable, "-m", "posagent", "run", "--settings", str(self.settings)]
-        with (self.directory / "log").open("ab") as log:
-            self.agent = subprocess.Popen(argv, stderr=log, stdin=subprocess.DEVNULL)
-        self.until(lambda: self.ask("GET", "/readyz").status == 200)
-
-    def kill(self) -> None:
-        assert self.agent is not None
-        self.agent.kill()
-        self.agent.wait(20)
-
-    def stop(self) -> int:
-        assert self.agent is not None
-        self.agent.send_signal(signal.SIGTERM)
-        return self.agent.wait(20)
-
-    def until(self, holds: Callable[[], object], timeout_s: float = 30.0) -> None:
-        """Polls a condition of another process: there is nothing to wait on."""
-        deadline = time.monotonic() + timeout_s
-        while not holds():
-            assert self.agent is None or self.agent.poll() is None, (self.directory / "log").read_text("utf-8")
-            assert time.monotonic() < deadline, "the condition did not come true in time"
-            time.sleep(0.02)
+        with self.settings.open("a", encoding="utf-8") as file:
+            file.write(f'[[staff]]\ncode = "M01"\nrole = "manager"\npin = "{store_pin(PIN)}"\n')
 
     def ask(self, method: str, path: str, body: Any = None, key: str = "", **headers: str) -> Said:
         """Over the Unix socket, as the agent's own user."""
@@ -134,31 +67,17 @@ class Register:
             line.close()
         return Said(answer.status, json.loads(raw) if raw else None, {name.lower(): value for name, value in answer.getheaders()})
 
-    def events(self) -> list[dict[str, Any]]:
-        """The journal's events as they are on disk."""
-        import sqlite3
-
-        with contextlib.closing(sqlite3.connect(self.directory / "journal" / "queue.db")) as journal:
-            return [json.loads(body) for (body,) in journal.execute("SELECT body FROM ev ORDER BY seq")]
-
     def command(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """The posagent command against this register."""
         argv = [sys.executable, "-m", "posagent", *words, "--settings", str(self.settings)]
         return subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=60, check=False)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
-
-
 @pytest.fixture
 def register(tmp_path: Path) -> Iterator[Register]:
     made = Register(tmp_path)
     yield made
-    if made.agent is not None and made.agent.poll() is None:
-        made.kill()
+    made.end()
 
 
 @pytest.fixture(scope="module")
@@ -168,4 +87,4 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Register]:
     made.with_manager()
     made.start()
     yield made
-    assert made.stop() == 0, (made.directory / "log").read_text("utf-8")
+    assert made.stop() == 0, made.log()
