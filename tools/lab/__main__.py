@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tools.lab import report
+from tools.lab import moments, report
 from tools.lab.devices import HIDPOS, SERIAL, WEDGE
 from tools.lab.image import image
 from tools.lab.machine import kvm_works
@@ -102,7 +102,7 @@ def _run(args: argparse.Namespace, chosen: list[Scenario]) -> dict[str, Any]:
     except (Failed, HandLost, RuntimeError, OSError, subprocess.SubprocessError) as trouble:
         story["wrong"].append(f"the run ended early: {trouble}")
     finally:
-        story["machine_cpu_s"] = round(register.machine.cpu_s)
+        story["machine_cpu_s"], story["waited_s"] = round(register.machine.cpu_s), round(register.machine.waited_s)
         _keep_logs(register, args.out)
         register.stop()
         shutil.rmtree(work / "share", ignore_errors=True)
@@ -124,12 +124,13 @@ def _open_shop(register: Register, story: dict[str, Any], say: Any) -> None:
         register.plug(device)
     register.devices_ok("gun", "pos", "com", "slips")
     register.checkout(WEDGE, 1980)
-    say("the first grant")
+    story["figures"]["slowness"] = moments.slowness(register)
+    say(f"the first grant; the machine's processor is {story['figures']['slowness']} times slower than ours")
 
 
 def _played(scenario: Scenario, register: Register, play: Play, story: dict[str, Any], say: Any) -> dict[str, Any]:
     say(f"== {scenario.title}")
-    begun, spent = time.monotonic(), register.machine.cpu_s
+    begun, spent, waited = time.monotonic(), register.machine.cpu_s, register.machine.waited_s
     told: dict[str, Any] = {"name": scenario.name, "title": scenario.title, "figures": {}, "trouble": ""}
     try:
         told["figures"] = scenario.play(register, play)
@@ -144,7 +145,8 @@ def _played(scenario: Scenario, register: Register, play: Play, story: dict[str,
             story["wrong"].append(f"after {scenario.name} the register could not be brought back: {str(worse).splitlines()[0]}")
     told["seconds"] = round(time.monotonic() - begun)
     told["machine_cpu_s"] = round(register.machine.cpu_s - spent)
-    say(f"   {told['seconds']} s  {told['figures']}")
+    told["waited_s"] = round(register.machine.waited_s - waited)
+    say(f"   {told['seconds']} s, of which {told['waited_s']} s others had the processors  {told['figures']}")
     return told
 
 
@@ -163,6 +165,8 @@ def _recover(register: Register) -> None:
     register.plug_printer()
     for device in (WEDGE, HIDPOS, SERIAL):
         register.plug(device)
+    if register.used != register.settings():
+        register.use(register.settings())
     register.wait_ready()
     register.devices_ok("pos")
     register.close_open()

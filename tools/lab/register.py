@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ GUEST = Path(__file__).parent / "guest"
 BOOT_S = 600.0  # without acceleration, on a machine that others use as well
 READY_S = 300.0
 TOLD_S = 120.0
+CLOSED_S = 30.0
+_CLOSE_TRIES = 5
 INNER_RECEIVER = "127.0.0.1:8940"
 TYPING_S, SLOW_TYPING_S = 0.002, 0.04
 """A report and the next one. The kernel keeps 64 events for whoever reads a keyboard, which is time enough only at the machine's own speed."""
@@ -80,6 +83,7 @@ class Register:
         self.share = share
         self.hand = HandLine()
         self.machine = Machine(image, work, share, self.hand.port, kvm=kvm)
+        self.hand.clock = self.machine.lived_s
         self.printer = VirtualPrinter(T3_80, RealClock())
         self._printer_server = serve_tcp(self.printer)
         self._receiver = EmbeddedReceiver(ReceiverSettings(signed=True))
@@ -95,15 +99,16 @@ class Register:
         self._receipt = 1000
         self._turn = 0
         self.cuts = 0
+        self.used = ""  # the settings that the register runs with
 
     # ------------------------------------------------------------ power
 
     def boot(self) -> float:
         """Switches on and plugs in what hangs on its cable; seconds until the hand called. Raises RuntimeError with the console's end."""
         self.machine.power_on()
-        deadline = time.monotonic() + BOOT_S
+        deadline = self.machine.lived_s() + BOOT_S
         while not (self.hand.up and self.hand.called_at > self.machine.powered_at):
-            if not self.machine.running or time.monotonic() > deadline:
+            if not self.machine.running or self.machine.lived_s() > deadline:
                 raise RuntimeError(f"the guest did not come up; its console ends with:\n{self.machine.console_tail()}")
             time.sleep(_LOOK_S)
         took = self.hand.called_at - self.machine.powered_at
@@ -166,10 +171,8 @@ class Register:
         self.hand.write("/etc/posagent/credentials/register.json", self._enrol(), 0o600)
         static = Path(__file__).parents[2] / "virtual_counter/static"
         self.hand.write("/etc/posagent/program.toml", (static / "per_amount.toml").read_text("utf-8"))
-        self.hand.write("/etc/posagent/posagent.toml", self.settings())
-        self.hand.sure("chown root:posagent /etc/posagent/*.toml && chmod 640 /etc/posagent/*.toml")
-        self.hand.sure("systemctl restart posagent.socket posagent.service", 600)
-        self.wait_ready()
+        self.hand.sure("chown root:posagent /etc/posagent/*.toml && chmod 640 /etc/posagent/*.toml; systemctl restart posagent.socket", 600)
+        self.use(self.settings())
         if not self.listener.is_alive():
             self.listener.start()
         return time.monotonic() - begun
@@ -259,14 +262,27 @@ class Register:
 
     def close_open(self) -> None:
         """Ends a checkout that a finding left half: the waiting sale gets a card, the waiting card a sale."""
-        waiting = self.till.status().body.get("open")
-        if not waiting:
-            return
+        for _ in range(_CLOSE_TRIES):  # a sale that waited too long is let go, and then the card opens the next checkout
+            waiting = self.till.status().body.get("open")
+            if not waiting:
+                return
+            self._go_on(waiting)
+        raise Failed(f"a checkout stays open: {self.till.status().body.get('open')}")
+
+    def _go_on(self, waiting: dict[str, Any]) -> None:
         if waiting["member"]:
             self.ring_up(100)
         else:
             self.scan(devices.HIDPOS, self.members[self.next_member()])
-        self.until(lambda: not self.till.status().body.get("open"), TOLD_S, "nothing is open at the counter")
+        with suppress(Failed):
+            self.until(lambda: self.till.status().body.get("open") != waiting, CLOSED_S, "the checkout goes on")
+
+    def use(self, settings: str) -> None:
+        """Other settings, and the agent with them; returns when it answers."""
+        self.hand.write("/etc/posagent/posagent.toml", settings)
+        self.hand.sure("cd /etc/posagent; chown root:posagent posagent.toml; chmod 640 posagent.toml; systemctl restart posagent", READY_S)
+        self.used = settings
+        self.wait_ready()
 
     # ------------------------------------------------------------ looking
 
@@ -285,18 +301,20 @@ class Register:
 
     def told(self, kind: str, count: int, what: str) -> None:
         """Returns when so many events of a kind have been told. Raises Failed."""
-        if not self.listener.wait_for(count, kind, TOLD_S):
-            raise Failed(f"{what}: not told within {TOLD_S:.0f} s; the agent's log ends with:\n{self.log_tail()}")
+        deadline = self.machine.lived_s() + TOLD_S
+        while not self.listener.wait_for(count, kind, _SLOW_LOOK_S):
+            if self.machine.lived_s() > deadline:
+                raise Failed(f"{what}: not told within {TOLD_S:.0f} s; the agent's log ends with:\n{self.log_tail()}")
 
     def slips_done(self) -> set[str]:
         """The serial numbers of the slips whose outcome was told."""
         return {event["serial"] for event in self.listener.told("slip")}
 
     def until(self, true: Callable[[], bool], timeout_s: float, what: str) -> float:
-        """Waits; how long it took. Raises Failed with the agent's log."""
-        begun = time.monotonic()
+        """Waits; how long it took. Raises Failed with the agent's log when the machine has had so much time for it."""
+        begun, lived = time.monotonic(), self.machine.lived_s()
         while not true():
-            if time.monotonic() - begun > timeout_s:
+            if self.machine.lived_s() - lived > timeout_s:
                 raise Failed(f"not within {timeout_s:.0f} s: {what}; {self.till.status().body.get('devices')}; log:\n{self.log_tail()}")
             time.sleep(_LOOK_S if self.machine.kvm else _SLOW_LOOK_S)
         return time.monotonic() - begun

@@ -78,7 +78,7 @@ class Gadget:
         return bool((self._folder / "UDC").read_text().strip())
 
     def plug(self) -> float:
-        """Plugs it in; the guest's monotonic time at which the cable was in. A printer is plugged in when it answers on its line."""
+        """Plugs it in; the guest's monotonic time at which the cable went in. A printer is plugged in when it answers on its line."""
         if self.spec["kind"] == "printer":
             if self._pump is None:
                 self._pump = _PrinterLine(self)
@@ -86,7 +86,7 @@ class Gadget:
         return self.connect()
 
     def unplug(self) -> float:
-        """Pulls the cable; the time at which it was out."""
+        """Pulls the cable; the time at which it went."""
         if self._pump is not None:
             self._pump.stop()
             self._pump = None
@@ -95,17 +95,18 @@ class Gadget:
 
     def connect(self) -> float:
         """Binds the controller."""
+        at = time.monotonic()
         if not self.plugged:
             (self._folder / "UDC").write_text(f"dummy_udc.{self.spec['controller']}")
-        at = time.monotonic()
         self._node = self._find_node()
         return at
 
     def disconnect(self) -> float:
         """Unbinds it."""
+        at = time.monotonic()
         if self.plugged:
             (self._folder / "UDC").write_text("\n")
-        return time.monotonic()
+        return at
 
     def put_away(self) -> None:
         """Off its cable and out of the kernel, which keeps four HID gadgets and no more."""

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from tools.lab.devices import FOREIGN, WEDGE, keyboard_reports
+from tools.lab.devices import FOREIGN, WEDGE
 from tools.lab.register import Failed, Register
 from tools.lab.scenarios.scenario import Figures, Play
 
-_LISTEN_S = 3
-# Reads an input node as a desktop would, for some seconds, and prints the codes of the keys that went down.
+NODE_S, TYPED_S = 30.0, 60.0
+# Reads an input node as a desktop would, until it is ended, and prints the codes of the keys that went down, after one line when it listens.
 LISTENER = """
-import os, select, struct, sys, time
-node, until = os.open(sys.argv[1], os.O_RDONLY | os.O_NONBLOCK), time.monotonic() + float(sys.argv[2])
-while (left := until - time.monotonic()) > 0:
-    if select.select([node], [], [], left)[0]:
-        raw = os.read(node, 24 * 64)
-        for place in range(0, len(raw), 24):
-            kind, code, value = struct.unpack_from('HHi', raw, place + 16)
-            if kind == 1 and value == 1: print(code, flush=True)
+import os, struct, sys
+node = os.open(sys.argv[1], os.O_RDONLY)
+print('listening', flush=True)
+while True:
+    raw = os.read(node, 24 * 64)
+    for place in range(0, len(raw), 24):
+        kind, code, value = struct.unpack_from('HHi', raw, place + 16)
+        if kind == 1 and value == 1: print(code, flush=True)
 """
 
 
@@ -37,16 +38,22 @@ def play(register: Register, play: Play) -> Figures:
         raise Failed(f"the rules did not take the scanner: {gun}")
     number = register.members[register.next_member()]
     status, told = register.till.status().body.get("open"), len(register.listener.told("granted"))
-    heard = _heard(register, FOREIGN, number)
+    with _listening(register, FOREIGN) as keys:
+        register.scan(FOREIGN, number)
+        with suppress(Failed):
+            register.until(lambda: len(keys()) > len(number), TYPED_S, "a desktop hears the foreign keyboard")
+        heard = keys()
     if len(heard) != len(number) + 1:
         raise Failed(f"the foreign keyboard typed {len(number) + 1} keys, a desktop heard {len(heard)}: somebody grabbed it")
     if register.till.status().body.get("open") != status or len(register.listener.told("granted")) != told:
         raise Failed("the foreign keyboard opened a checkout")
-    taken = _heard(register, WEDGE, number)
+    with _listening(register, WEDGE) as keys:
+        register.scan(WEDGE, number)
+        register.ring_up(700)
+        register.told("granted", told + 1, "the scanner's scan, which no desktop hears")
+        taken = keys()
     if taken:
         raise Failed(f"the scanner typed {len(taken)} keys into the desktop")
-    register.ring_up(700)
-    register.told("granted", told + 1, "the scanner's scan, which no desktop heard")
     register.put_away("keyboard")
     return {"desktop_heard_foreign": len(heard), "desktop_heard_scanner": len(taken)}
 
@@ -54,17 +61,26 @@ def play(register: Register, play: Play) -> Figures:
 def _node(register: Register, device: dict[str, Any]) -> str:
     """The device's event node in the guest."""
     numbers = f"{device['vendor']:04x}:{device['product']:04x}"
-    found = register.hand.sure(
-        "udevadm settle; for n in /dev/input/event*; do udevadm info -q property -n $n | grep -q "
-        f"'ID_VENDOR_ID={numbers[:4]}' && udevadm info -q property -n $n | grep -q 'ID_MODEL_ID={numbers[5:]}' && echo $n; done; true"
-    ).split()
-    if not found:
-        raise Failed(f"{device['name']}: the kernel made no event node for {numbers}")
+    found: list[str] = []
+
+    def there() -> bool:
+        found[:] = register.hand.sure(
+            "udevadm settle; for n in /dev/input/event*; do udevadm info -q property -n $n | grep -q "
+            f"'ID_VENDOR_ID={numbers[:4]}' && udevadm info -q property -n $n | grep -q 'ID_MODEL_ID={numbers[5:]}' && echo $n; done; true"
+        ).split()
+        return bool(found)
+
+    register.until(there, NODE_S, f"the kernel makes an event node for {device['name']} ({numbers})")
     return found[0]
 
 
-def _heard(register: Register, device: dict[str, Any], text: str) -> list[str]:
-    register.hand.sure(f"nohup python3 /root/listen.py {_node(register, device)} {_LISTEN_S + 10} > /root/heard 2>&1 & sleep 2")
-    register.hand.feed(device["name"], keyboard_reports(text), 0.004)
-    time.sleep(_LISTEN_S)
-    return register.hand.sure("cat /root/heard; pkill -f '/root/[l]isten.py'; true").split()
+@contextmanager
+def _listening(register: Register, device: dict[str, Any]) -> Iterator[Callable[[], list[str]]]:
+    """A desktop that reads the device meanwhile; what it has heard so far."""
+    node = _node(register, device)
+    register.hand.sure(f"nohup python3 /root/listen.py {node} > /root/heard 2>&1 & echo $! > /root/listener")
+    register.until(lambda: "listening" in register.hand.sure("cat /root/heard"), TYPED_S, f"something listens to {node}")
+    try:
+        yield lambda: register.hand.sure("grep -v listening /root/heard || true").split()
+    finally:
+        register.hand.run("kill $(cat /root/listener)")

@@ -10,6 +10,7 @@ from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
+from tools.lab import moments
 from tools.lab.devices import HIDPOS, SERIAL, WEDGE
 from tools.lab.register import Failed, Register
 from tools.lab.scenarios.scenario import Figures, Play
@@ -61,7 +62,7 @@ def _under_load(register: Register, command: str) -> Figures:
     threads = [threading.Thread(target=each, daemon=True) for each in (customers, looks)]
     for thread in threads:
         thread.start()
-    begun = time.monotonic()
+    begun, since = time.monotonic(), moments.now(register)
     ran = register.hand.run(command, DPKG_S)
     took = time.monotonic() - begun
     register.wait_ready()
@@ -74,7 +75,11 @@ def _under_load(register: Register, command: str) -> Figures:
     if troubles:
         raise Failed(troubles[0])
     gaps = [later - sooner for sooner, later in pairwise(answered)]
-    return {"took_s": round(took, 1), "longest_silence_s": round(max(gaps, default=0.0), 1), "served_meanwhile": len(served)}
+    restart = moments.said(register, "^Started posagent", since) - moments.said(register, "^Stopping posagent", since)
+    return {
+        "took_s": round(took, 1), "longest_silence_s": round(max(gaps, default=0.0), 1), "restart_s": round(restart, 1),
+        "served_meanwhile": sum(begun <= at <= begun + took for at in served), "served": len(served),
+    }  # fmt: skip
 
 
 def repacked(package: Path, target: Path, version: str) -> Path:
