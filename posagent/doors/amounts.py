@@ -10,6 +10,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from posagent.doors.abroad import in_japanese
 from posagent.doors.kana import in_kanji
 
 LONGEST_LINE = 400
@@ -21,6 +22,7 @@ _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2500\u2501\uff0d\ufe63"
 _BACK = str.maketrans({"\\": "¥", "\u3000": " ", "\t": " ", "△": "-", "▲": "-"} | dict.fromkeys(_DASHES, "-"))
 _LONG_VOWELS = re.compile(r"ー{2,}")  # a line drawn with long vowel marks
 _LEADERS = re.compile(r"-{2,}|={2,}|\.{3,}|…+|・{3,}|_{2,}")
+_SIGN_HERE = re.compile(r"\W{0,4}[xX] ?_{4}")  # X________: no X report
 _DECORATION = dict.fromkeys(map(ord, " *=_~#<>[]{}【】《》〈〉「」『』■□◆◇★☆●○◎▼▽※→・:;.,'\"!|+-()"))
 _BOXES = re.compile(r"[\u2500-\u257f\u2581-\u258f\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060\ufeff|]+")
 _CJK = "\u3005-\u3007\u3041-\u30ff\u3400-\u9fff"
@@ -45,7 +47,8 @@ _MONEY = re.compile(
 )
 _NOT_AFTER = re.compile(r"(?:[0-9A-Za-z#@/]|[0-9A-Za-z][:.\-]|No ?|№ ?|番号:? ?)$")
 _NOT_BEFORE = re.compile(
-    r"-?\d| ?(?:%|パーセント|ポイント|P\b|pt|point|[×xX*@:/] ?\d|[年月日時分秒台番号階回目歳]|[A-Za-z]{1,3}\d)", re.IGNORECASE
+    r"-?\d| ?(?:%|パーセント|ポイント|P\b|pt|point|[×xX*@:/] ?\d|[年月日時分秒台番号階回目歳]|(?:元|원|บาท|€)(?!伝|取)|[A-Za-z]{1,3}\d)",
+    re.IGNORECASE,
 )
 _ENGLISH = r"(?:grand ?|sub-?)?total(?: amount)?|amount|cash|change|tax|(?:cash )?tendered|received|credit(?: card)?|card|discount"
 _TAX_ONLY = r"(?!(?:税込み?|税抜き?|内税|込)[ )]*$)"
@@ -80,13 +83,13 @@ class Line:
     amounts: tuple[Amount, ...]
 
 
-def read_lines(text: str, *, most: int) -> tuple[Line, ...]:
-    """The lines that carry anything; at most ``most``."""
+def read_lines(text: str, *, most: int, cents: bool = False) -> tuple[Line, ...]:
+    """The lines that carry anything; at most ``most``. ``cents``: 45.00 is an amount with hundredths, not forty-five yen."""
     found = []
     for raw in text.splitlines():
         line = spelled(raw)
         if line:
-            found.append(Line(line, squeeze(line), amounts_of(line)))
+            found.append(Line(line, squeeze(line), amounts_of(line, cents=cents)))
             if len(found) >= most:
                 break
     return tuple(found)
@@ -95,6 +98,8 @@ def read_lines(text: str, *, most: int) -> tuple[Line, ...]:
 def spelled(raw: str) -> str:
     """One spelling: NFKC, \\ and ￥ as ¥, △ and every dash as -, letters that were spread out together again, single spaces."""
     line = unicodedata.normalize("NFKC", raw[:LONGEST_LINE].translate(_BACK)).translate(_BACK)
+    if _SIGN_HERE.match(line):
+        return "signature"
     line = " ".join(_LEADERS.sub(" ", _BOXES.sub(" ", line)).split())
     line = _SPACED.sub(lambda found: found[0].replace(" ", ""), line)
     line = _SPACED_LATIN.sub(lambda found: found[0].replace(" ", ""), line)
@@ -115,7 +120,7 @@ def squeeze(text: str) -> str:
     return _LONG_VOWELS.sub("", text).translate(_DECORATION).lower()
 
 
-def amounts_of(line: str) -> tuple[Amount, ...]:
+def amounts_of(line: str, *, cents: bool = False) -> tuple[Amount, ...]:
     """Every amount of a line, from left to right, each with its label."""
     found: list[Amount] = []
     start = 0
@@ -135,9 +140,9 @@ def amounts_of(line: str) -> tuple[Amount, ...]:
         value = int(money["digits"].replace(",", ""))
         decimals = money["dec"] is not None and len(money["dec"]) == 3
         if decimals:
-            cents = int(money["dec"][1:])
-            decimals = bool(cents) or money["mark"] in {"$", "€", "£"}
-            value = value * 100 + cents if decimals else value
+            hundredths = int(money["dec"][1:])
+            decimals = cents or bool(hundredths) or money["mark"] in {"$", "€", "£"}
+            value = value * 100 + hundredths if decimals else value
         if value > LARGEST:
             continue
         negative = bool(money["sign"] or money["inner"]) or before.rstrip().endswith(("マイナス", "minus", "(-"))
@@ -158,4 +163,4 @@ def _label(text: str) -> str:
     parts = [part.strip(" /:()") for part in QUANTITY.split(_WHEN.sub(" ", text))]
     label = next((part for part in reversed(parts) if part), "")
     both = _TRANSLATED.fullmatch(label)
-    return (both["before"] or both["after"]) if both else label
+    return in_japanese((both["before"] or both["after"]) if both else label)

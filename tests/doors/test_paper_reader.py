@@ -101,3 +101,28 @@ def test_what_the_pos_has_set_is_remembered_until_it_resets() -> None:
     reader.feed(b"\x1b@\x1b")
     assert reader.modes == b"\x1da\x0f"  # automatic status outlives a reset
     assert reader.open  # half a command
+
+
+ABROAD = "伝票No.0042\n合計 1,080円\nお預り 2,000円\nお釣り 920円\n"
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "euc_jp"])
+@pytest.mark.parametrize("head", [b"\x1b@", b"\x1b@\x1c&", b"\x1b@\x1bt\x00"], ids=["bare", "FS &", "page 437"])
+def test_japanese_sent_in_another_countrys_system_is_read(encoding: str, head: bytes) -> None:
+    receipt, _ = whole_file(documents_of(head + ABROAD.encode(encoding) + CUT))
+    assert (receipt.kind, receipt.total, receipt.receipt_no) == ("sale", 1080, "0042")
+
+
+def test_a_korean_tills_closing_is_a_report_and_its_sale_is_not_in_yen() -> None:
+    closing, _ = whole_file(documents_of(b"\x1b@\x1c&" + "일일 마감\n합계 1,230,000\n현금 1,230,000\n".encode("cp949") + CUT))
+    sale, _ = whole_file(documents_of(b"\x1b@" + "합계 12,000\n현금 12,000\n".encode("cp949") + CUT))
+    assert (closing.kind, sale.kind, sale.total) == ("report", "unknown", None)
+    assert "Korean" in sale.why[0]
+
+
+@pytest.mark.parametrize("title", ["TRAINING", "TEST", "DUPLICATE!", "REFUND"])
+def test_english_behind_the_switch_to_kanji_stays_english(title: str) -> None:
+    """FS & begins pairs of bytes; TRAINING would be four kanji, and the training a sale."""
+    receipt, _ = whole_file(documents_of(b"\x1b@\x1c&" + f"{title}\nCoffee \\450\nTotal \\450\nCash \\450\n".encode() + CUT))
+    assert receipt.kind != "sale"
+    assert title in read(b"\x1b@\x1c&" + f"{title}\nCoffee \\450\nTotal \\450\n".encode())[0].lines
