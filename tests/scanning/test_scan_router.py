@@ -32,6 +32,7 @@ SERIAL = "drivers.scan.serial_port:DRIVER"
 TYPIST = "drivers.scan.typist:open_typist"
 MEMBER = "2012345678903"  # an in-store JAN of the demonstration shop
 PRODUCT = "4901234567894"
+PATIENT_MS = 15_000
 
 # ---------------------------------------------------------------- keys
 
@@ -194,7 +195,8 @@ class Till:
         self.cable = cable
         self.pos = PosKeyboard(folder / "keys")
         options = {**settings(serial_port.DRIVER, port=cable.path), "double_read_ms": 0}
-        table = {**asdict(Route(keyboard=f"unix:{self.pos.path}", end="enter", **route)), "typist": TYPIST}
+        wanted = {"answer_ms": PATIENT_MS, **route}  # only the tests about a late answer may have one
+        table = {**asdict(Route(keyboard=f"unix:{self.pos.path}", end="enter", **wanted)), "typist": TYPIST}
         self.devices = RemoteDevices("reader", [RemoteDevice("till", SERIAL, options, table)], ours=ours)
         self.got: list[Report] = []
 
