@@ -15,6 +15,7 @@ from typing import Any
 
 from posagent.cli import COMMANDS
 from virtual_counter.demo_till import Listener, Till
+from virtual_counter.plain_register import PlainRegister, free_port, settings
 from virtual_counter.scanner import SerialScanner
 
 ROUNDS = 200
@@ -22,20 +23,7 @@ STARTS = 7
 IDLE_S = 20
 HELPS = 7
 NUMBERS = [f"20{n:010}" for n in range(1, ROUNDS + 1)]
-SETTINGS = """\
-[register]
-company = "acme"
-brand = "cafe"
-store = "0042"
-register = "R2"
-store_name = "bench"
-[journal]
-directory = "journal"
-[program]
-file = "program.toml"
-[screen]
-listen = "127.0.0.1:{port}"
-socket = "api.sock"
+DEVICES = """\
 [checkout]
 bounce_s = 0
 [[scanner]]
@@ -43,24 +31,6 @@ name = "front"
 driver = "serial"
 port = "{directory}/scanner"
 double_read_ms = 0
-[[code]]
-name = "jan"
-kind = "member"
-symbologies = ["ean13"]
-length = 13
-"""
-PROGRAM = """\
-schema = 1
-[program]
-id = "bench"
-version = 1
-[accounts.points]
-label = "points"
-[[earn]]
-id = "base"
-account = "points"
-every = 100
-give = 1
 """
 
 
@@ -68,11 +38,7 @@ def measure() -> list[dict[str, Any]]:
     """About two minutes."""
     with tempfile.TemporaryDirectory(prefix="posagent-bench-") as scratch:
         directory = Path(scratch)
-        (directory / "program.toml").write_text(PROGRAM, "utf-8")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        (directory / "posagent.toml").write_text(SETTINGS.format(port=port, directory=directory), "utf-8")
+        PlainRegister(directory, settings(DEVICES, listen=f"127.0.0.1:{free_port()}"))
         scanner = SerialScanner(directory / "scanner")
         try:
             return [*_starts(directory), *_idle(directory), *_told(directory, scanner), *_helps()]

@@ -10,65 +10,26 @@ import time
 from pathlib import Path
 from typing import Any
 
-from virtual_counter.demo_till import Till
+from virtual_counter.plain_register import PlainRegister, settings
 
 STARTS = 9
 SALES = 200
-SETTINGS = """\
-[register]
-company = "acme"
-brand = "cafe"
-store = "0042"
-register = "R2"
-store_name = "bench"
-[journal]
-directory = "journal"
-[program]
-file = "program.toml"
-[screen]
-listen = ""
-socket = "api.sock"
-[[code]]
-name = "jan"
-kind = "member"
-symbologies = ["ean13"]
-length = 13
-"""
-PROGRAM = """\
-schema = 1
-[program]
-id = "bench"
-version = 1
-[accounts.points]
-label = "points"
-[[earn]]
-id = "base"
-account = "points"
-every = 100
-give = 1
-"""
 
 
 def measure() -> list[dict[str, Any]]:
     """The figures, each as `make bench` prints it."""
     with tempfile.TemporaryDirectory() as folder:
-        directory = Path(folder)
-        settings = directory / "posagent.toml"
-        settings.write_text(SETTINGS, "utf-8")
-        (directory / "program.toml").write_text(PROGRAM, "utf-8")
-        with subprocess.Popen([sys.executable, "-m", "posagent", "run", "--settings", str(settings)], stderr=subprocess.DEVNULL) as agent:
-            try:
-                till = Till(directory / "api.sock")
-                while till.status().status != 200:
-                    assert agent.poll() is None, "the agent did not start"
-                    time.sleep(0.05)
-                cpu_before = _cpu_of_children_ms()
-                starts = sorted(_ms(lambda: _status(settings)) for _ in range(STARTS))
-                cpu_ms = (_cpu_of_children_ms() - cpu_before) / STARTS
-                asked = sorted(_ms(till.status) for _ in range(SALES))
-                sold = sorted(_ms(lambda number=number: till.ring_up(100, receipt_no=f"{number}", paid=False)) for number in range(SALES))
-            finally:
-                agent.terminate()
+        register = PlainRegister(Path(folder), settings())
+        register.start()
+        try:
+            till = register.till
+            cpu_before = _cpu_of_children_ms()
+            starts = sorted(_ms(lambda: _status(register.settings)) for _ in range(STARTS))
+            cpu_ms = (_cpu_of_children_ms() - cpu_before) / STARTS
+            asked = sorted(_ms(till.status) for _ in range(SALES))
+            sold = sorted(_ms(lambda number=number: till.ring_up(100, receipt_no=f"{number}", paid=False)) for number in range(SALES))
+        finally:
+            register.end()
     how = "one request on a connection of its own through the Unix socket"
     return [
         _figure("api.status_command", starts[len(starts) // 2], "ms", 150, f"`posagent status --json`, start to end, median of {STARTS}"),
