@@ -19,7 +19,9 @@ class Package:
     description: str
     system_files: tuple[tuple[str, str, int], ...]
     """(in the checkout, below /, mode)"""
-    scripts: bool
+    scripts: str
+    """The folder of dpkg's scripts, in the checkout."""
+    commands: bool
 
 
 CORE = Package(
@@ -46,7 +48,8 @@ CORE = Package(
         ("CHANGELOG.md", "usr/share/doc/posagent/CHANGELOG.md", 0o644),
         ("LICENSE", "usr/share/doc/posagent/copyright", 0o644),
     ),
-    scripts=True,
+    scripts="systemd/debian",
+    commands=True,
 )
 CAMERA = Package(
     "posagent-camera",
@@ -56,7 +59,8 @@ CAMERA = Package(
         ("systemd/posagent-camera.conf", "usr/lib/systemd/system/posagent.service.d/camera.conf", 0o644),
         ("LICENSE", "usr/share/doc/posagent-camera/copyright", 0o644),
     ),
-    scripts=False,
+    scripts="systemd/debian-camera",
+    commands=False,
 )
 
 
@@ -67,7 +71,7 @@ def write_control(package: Package, tree: Path, version: str, architecture: str,
         shutil.copyfile(root / source, tree / target)
         (tree / target).chmod(mode)
     control = tree / "DEBIAN"
-    if package.scripts:
+    if package.commands:
         (tree / "usr/bin").mkdir(parents=True)
         for name in commands(root):
             (tree / "usr/bin" / name).symlink_to(f"../lib/posagent/bin/{name}")
@@ -83,11 +87,10 @@ def write_control(package: Package, tree: Path, version: str, architecture: str,
     )
     sums = (f"{hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()}  {path.relative_to(tree)}\n" for path in files)
     (control / "md5sums").write_text("".join(sums), "utf-8")
-    if package.scripts:
-        for name in ("preinst", "postinst", "prerm", "postrm"):
-            script = (root / "systemd/debian" / name).read_text("utf-8")
-            (control / name).write_text(script.replace("@VERSION@", version).replace("@JOURNAL_VERSION@", journal_version(root)), "utf-8")
-            (control / name).chmod(0o755)
+    for source in sorted((root / package.scripts).iterdir()):
+        script = source.read_text("utf-8")
+        (control / source.name).write_text(script.replace("@VERSION@", version).replace("@JOURNAL_VERSION@", journal_version(root)), "utf-8")
+        (control / source.name).chmod(0o755)
 
 
 def commands(root: Path) -> dict[str, str]:

@@ -71,6 +71,15 @@ def test_a_script_is_whole_and_knows_its_version(tree: Path, script: str) -> Non
         assert f"NEW='1.2.3'\nKNOWS='{VERSION}'\n" in text
 
 
+def test_the_cameras_package_tells_systemd_of_its_part_of_the_unit_and_when_it_is_gone(tmp_path: Path) -> None:
+    write_control(CAMERA, tmp_path, "1.2.3", "amd64", "3.11", ROOT)
+    assert (tmp_path / "usr/lib/systemd/system/posagent.service.d/camera.conf").exists()
+    for script in ("postinst", "postrm"):
+        assert "systemctl daemon-reload" in (tmp_path / "DEBIAN" / script).read_text("utf-8")
+        subprocess.run(["sh", "-n", str(tmp_path / "DEBIAN" / script)], check=True)
+    assert not (tmp_path / "usr/bin").exists()
+
+
 def test_the_plain_installer_is_whole() -> None:
     subprocess.run(["sh", "-n", str(ROOT / "tools/install.sh")], check=True)
 
