@@ -87,10 +87,10 @@ def write_control(package: Package, tree: Path, version: str, architecture: str,
     )
     sums = (f"{hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()}  {path.relative_to(tree)}\n" for path in files)
     (control / "md5sums").write_text("".join(sums), "utf-8")
-    for source in sorted((root / package.scripts).iterdir()):
-        script = source.read_text("utf-8")
-        (control / source.name).write_text(script.replace("@VERSION@", version).replace("@JOURNAL_VERSION@", journal_version(root)), "utf-8")
-        (control / source.name).chmod(0o755)
+    for path in sorted((root / package.scripts).iterdir()):
+        script = path.read_text("utf-8").replace("@VERSION@", version).replace("@JOURNAL_VERSION@", journal_version(root))
+        (control / path.name).write_text(script, "utf-8")
+        (control / path.name).chmod(0o755)
 
 
 def commands(root: Path) -> dict[str, str]:
