@@ -18,7 +18,7 @@ from posagent.agent import Agent, Typed
 from posagent.board import DeviceState
 from posagent.checkout import Basket, Now, sale_id_of
 from posagent.counter_desk import ANSWER_S, CounterDesk, ask_counter, replied
-from posagent.counter_parts import SaleArrived, VoidAsked
+from posagent.counter_parts import ConfirmAsked, SaleArrived, VoidAsked
 from posagent.day_report import Kind, Order
 from posagent.errors import PosagentError, Refused
 from posagent.events import Role
@@ -160,6 +160,8 @@ class ScreenBackend:
         if sale.get("kind") == "refund":
             refund = RungUp(idempotency_key, sale["total"], sale.get("refund_of", ""), sale.get("receipt_no", ""))
             return Answer("waiting", self._refunds.propose(refund))
+        if named := sale.get("confirms"):
+            return replied(ask_counter(self._agent, lambda now, reply: ConfirmAsked(now, named, sale["total"], reply)))
         basket = basket_of_request(sale, idempotency_key, datetime.now().astimezone())
         return replied(ask_counter(self._agent, lambda now, reply: SaleArrived(now, basket, reply)))
 

@@ -58,13 +58,12 @@ def code_noted(now: Now, scan_id: str, code: str, masked: str, why: str, rules: 
     return drafted(now, rules, ev.MEMBER_SEEN, f"scan/{scan_id}", data={"masked": masked, "refused": code, "why": why, "scan_id": scan_id})
 
 
-def sale_seen(now: Now, basket: Basket, rules: Rules) -> Draft:
-    """A sale came through a door."""
+def sale_seen(now: Now, basket: Basket, rules: Rules, joins: str = "") -> Draft:
+    """A sale came through a door. ``joins``: the id of the sale that it is already, and counts as."""
     tail = f"{basket.key}/seen" if basket.paid else f"{basket.key}/shown/{basket.total}"  # an open bill grows
     adopts = {"adopts": basket.adopts} if basket.adopts else {}
-    return drafted(
-        now, rules, ev.SALE_SEEN, tail, day=rules.day(basket.at), sale_id=sale_id_of(basket, rules), data=basket_data(basket), trace=adopts
-    )
+    data = basket_data(basket) | ({"joins": joins} if joins else {})
+    return drafted(now, rules, ev.SALE_SEEN, tail, day=rules.day(basket.at), sale_id=sale_id_of(basket, rules), data=data, trace=adopts)
 
 
 def sale_granted(

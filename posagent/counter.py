@@ -22,6 +22,7 @@ from posagent import checkout as co
 from posagent import checkout_events as ce
 from posagent import counter_amend as ca
 from posagent import counter_charge as cc
+from posagent import counter_join as cj
 from posagent import counter_redeem as cr
 from posagent import counter_sale as cs
 from posagent import events as ev
@@ -39,9 +40,11 @@ from posagent.counter_parts import (
     Cleared,
     CodeSeen,
     Commit,
+    ConfirmAsked,
     Effect,
     GrantPoints,
     Input,
+    JoinSale,
     KeepRedemption,
     LateGrantAsked,
     LetGo,
@@ -85,6 +88,8 @@ def step(state: State, input_: Input, rules: Rules) -> Step:
             new, effects = _code_seen(state, input_, rules)
         case SaleArrived():
             new, effects = cs.sale_arrived(state, input_, rules)
+        case ConfirmAsked():
+            new, effects = cs.confirm_asked(state, input_, rules)
         case VoidAsked():
             new, effects = _void_asked(state, input_, rules)
         case RedeemAsked():
@@ -209,6 +214,8 @@ def _answered(state: State, answer: Answered, rules: Rules) -> Step:
             return replace(state, card=card, card_ms=now.ms), told
         case OpenSale(basket, reply):
             return cs.opened(state, answer, basket, reply, rules)
+        case JoinSale():
+            return cj.joined_now(state, answer, intent, rules)
         case GrantPoints():
             return cs.granted(state, answer, intent, rules)
         case KeepRedemption():
@@ -252,7 +259,9 @@ def resume(stored: Iterable[tuple[str, str, Mapping[str, Any]]], now: Now, rules
     for type_, event_id, data in stored:
         age = now.at - datetime.fromisoformat(data["trace"]["at"])
         ms = now.ms - max(0, int(age.total_seconds() * 1000))
-        if type_ == ev.SALE_SEEN:
+        if type_ == ev.SALE_SEEN and "joins" in data:
+            state = cj.with_receipt(state, data["joins"], data["receipt_no"] or "", rules)
+        elif type_ == ev.SALE_SEEN:
             state = replace(state, basket=ce.basket_of(data), basket_ms=ms)
         elif type_ == ev.MEMBER_SEEN and "card" in data["trace"]:
             state = replace(state, card=ce.card_of(data), card_ms=ms)

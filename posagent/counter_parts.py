@@ -99,6 +99,16 @@ class SaleArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfirmAsked:
+    """A person says that the open sale, which a door read, is paid and that its amount is right."""
+
+    now: Now
+    sale_id: str
+    total: int
+    reply: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class VoidAsked:
     """A manager takes a grant back."""
 
@@ -233,8 +243,8 @@ class Answered:
 
 
 Input = (
-    Scanned | CodeSeen | SaleArrived | VoidAsked | RedeemAsked | ReleaseAsked | ChargeAsked | LateGrantAsked | RefundAsked | AdjustAsked
-    | Authorised | Cleared | Ticked | Answered
+    Scanned | CodeSeen | SaleArrived | ConfirmAsked | VoidAsked | RedeemAsked | ReleaseAsked | ChargeAsked | LateGrantAsked | RefundAsked
+    | AdjustAsked | Authorised | Cleared | Ticked | Answered
 )  # fmt: skip
 
 
@@ -261,6 +271,15 @@ class OpenSale:
     """Intent: a sale waits for the member (or, not paid, for its payment)."""
 
     basket: Basket
+    reply: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class JoinSale:
+    """Intent: what came is a sale that is known already. ``receipt_no``: its receipt's number, "" without one."""
+
+    sale_id: str
+    receipt_no: str
     reply: int | None
 
 
@@ -353,7 +372,7 @@ class NoteCode:
 
 
 Amendment = ChargeValue | VoidCharge | RefundSale | AdjustAccount
-Intent = AttachCard | OpenSale | GrantPoints | VoidGrant | KeepRedemption | LetGo | UseRedemptions | NoteCode | Amendment
+Intent = AttachCard | OpenSale | JoinSale | GrantPoints | VoidGrant | KeepRedemption | LetGo | UseRedemptions | NoteCode | Amendment
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,13 @@ from typing import Any, Literal
 
 from posagent import checkout as co
 from posagent import checkout_events as ce
+from posagent import counter_join as cj
 from posagent import counter_redeem as cr
 from posagent.checkout import Basket, Card, Live, Now, Rules, sale_id_of
 from posagent.counter_parts import (
     Answered,
     Commit,
+    ConfirmAsked,
     GrantPoints,
     LateGrantAsked,
     OpenSale,
@@ -49,6 +51,10 @@ def sale_arrived(state: State, sale: SaleArrived, rules: Rules) -> Step:
         if not same and not ((basket.after_redemptions or live.used) and basket.total == live.payable):
             return conflict(state, sale.reply, live.sale_id)
         return state, reply_to(sale.reply, "already", result_of(live))
+    if (earlier := cj.same_sale(state, basket, now, rules)) is not None:
+        if state.basket is not None or state.card is None:
+            return cj.join(state, now, basket, earlier, sale.reply, rules)
+        basket = replace(basket, paid=False)  # of the sale before, or of the customer whose card waits: a person says which
     meant = _whole_sale(state, basket, now, rules)
     if meant is None:
         payable = _fields(state, now, state.basket, rules).get("payable") if state.basket else None
@@ -59,6 +65,12 @@ def sale_arrived(state: State, sale: SaleArrived, rules: Rules) -> Step:
     if state.card and basket.paid:
         return grant(state, now, basket, state.card, rules, reply=sale.reply, opens=True)
     return state, (Commit((ce.sale_seen(now, basket, rules),), OpenSale(basket, sale.reply)),)
+
+
+def confirm_asked(state: State, asked: ConfirmAsked, rules: Rules) -> Step:
+    """What a door read is right, and paid: the sale goes on under its own key."""
+    meant = cj.confirmed(state, asked, rules)
+    return sale_arrived(state, SaleArrived(asked.now, meant, asked.reply), rules) if isinstance(meant, Basket) else meant
 
 
 def _whole_sale(state: State, basket: Basket, now: Now, rules: Rules) -> Basket | None:
@@ -73,7 +85,7 @@ def _whole_sale(state: State, basket: Basket, now: Now, rules: Rules) -> Basket 
         if waiting.key != basket.key or payable != basket.total:
             return None
         return replace(waiting, paid=basket.paid, receipt_no=basket.receipt_no or waiting.receipt_no)
-    typed = waiting.door == "typed" and waiting.key != basket.key
+    typed = (waiting.door == "typed" or cj.proposed(waiting)) and waiting.key != basket.key
     again = waiting.adopts and waiting.key == basket.key
     if basket.door not in {"typed", "api"} and (typed or again) and basket.total in {payable, waiting.total}:
         return replace(basket, lines=waiting.lines, adopts=waiting.adopts or waiting.key)
@@ -160,10 +172,13 @@ def opened(state: State, answer: Answered, basket: Basket, reply: int | None, ru
     """The sale is on record: it waits, or is granted to the member who waits."""
     now, sale_id = answer.now, sale_id_of(basket, rules)
     if answer.result == "conflict":
+        if joins := answer.data.get("joins"):
+            return cj.told(state, joins, reply, rules)
         if (recorded := _as_recorded(answer.data, basket)) is None:
             return conflict(state, reply, sale_id)
         basket = recorded
-    replaced = state.basket is not None and state.basket.key != basket.key
+    before = state.basket
+    replaced = before is not None and before.key != basket.key and (before.paid or before.total != basket.total)
     state = replace(state, basket=basket, basket_ms=now.ms)
     if (live := state.live.get(sale_id)) and not cr.kept_for(state, basket):  # its redemptions are used, its points not granted yet
         state = replace(state, redemptions=(*state.redemptions, *live.used))
@@ -235,6 +250,8 @@ def granted(state: State, answer: Answered, intent: GrantPoints, rules: Rules) -
     """The store's word on a grant."""
     if answer.result == "duplicate" and intent.opens:  # the sale was on record, its grant perhaps not: the same without the sale
         return grant(state, answer.now, intent.basket, intent.card, rules, reply=intent.reply)
+    if answer.result == "conflict" and (joins := answer.data.get("joins")):
+        return cj.told(state, joins, intent.reply, rules)
     if answer.result == "conflict" and intent.opens and (recorded := _as_recorded(answer.data, intent.basket)):
         return grant(state, answer.now, recorded, intent.card, rules, reply=intent.reply)
     if answer.result == "conflict":

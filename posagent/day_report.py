@@ -28,7 +28,7 @@ OTHERS = "…"
 """All operators beyond the limit together: the till names them, so their number is not ours to trust."""
 
 _EXTRA = ("copy", "result", "discount", "coupons_back", "coupons_back_yen")
-_KEPT = ("business_date", "operator", "member", "entries", "sale_id", "amount", "paid", *_EXTRA)
+_KEPT = ("business_date", "operator", "member", "entries", "sale_id", "amount", "paid", "joins", *_EXTRA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,8 @@ def totals_of(events: Iterable[DayEvent], business_date: str, journal: Journal) 
         sale_id, amount = str(event.envelope.get("sale_id")), int(event.envelope.get("amount", 0))
         if event.kind == "sale.granted":
             sales[sale_id] = (amount, True)
-        elif event.kind == "sale.seen" and event.envelope.get("paid"):  # an open bill is no sale yet
+        elif event.kind == "sale.seen" and event.envelope.get("paid") and "joins" not in event.envelope:
+            # neither an open bill nor a sale that a second door tells
             sales.setdefault(sale_id, (amount, False))
     totals.sales_seen = len(sales)
     totals.sales_with_member = sum(member for _, member in sales.values())

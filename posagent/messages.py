@@ -298,6 +298,8 @@ _ROWS = (
          "A refund of {amount} yen was rung up; {count} sales have that total", "Find the right sale in the history and void it."),
     _row("E677", "返品のレシートです（{amount} 円）。元の会計にポイントは付いていません", "何もする必要はありません。",
          "A refund of {amount} yen was rung up; its sale gave no points", "Nothing to do."),
+    _row("E678", "レジの金額が替わりました（{amount} 円）", "画面の金額を確かめて、もう一度 Enter を押すか、金額を入力してください。",
+         "The till shows another amount now ({amount} yen)", "Check the amount on the page and press Enter again, or type it."),
     # E7 security: a program or its settings must change
     _row("E700", "許可されていない接続です", "この画面は http://{address}/ で開いてください。",
          "This connection is not allowed", "Open the page at http://{address}/"),

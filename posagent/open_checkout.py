@@ -2,7 +2,8 @@
 
 ::
 
-    {"sale_id", "amount", "paid", "member": masked, "payable", "per_rate": [{"tax", "amount", "discount"}], "reductions": [{"id", "kind", …}],
+    {"sale_id", "amount", "paid", "door", "proposed", "member": masked, "payable", "per_rate": [{"tax", "amount", "discount"}],
+     "reductions": [{"id", "kind", …}],
      "coupons": [{"key", "label", "benefit": {"ja", "en"}, "last_day", "usable", "code"}],
      "points": {"balance", "as_of", "redeemable", "yen"} | null, "stamps": [{"label", "position", "size"}], "asking": true | false,
      "value": {"label", "balance" | null, "usable"} | null, "charge": {"label", "unit", "min", "max"} | null, "accounts": [{"name", "label"}]}
@@ -15,6 +16,7 @@ from typing import Any
 
 from posagent import checkout as co
 from posagent.checkout import Now, Rules, sale_id_of
+from posagent.counter_join import proposed
 from posagent.counter_parts import State
 from posagent.counter_redeem import kept_for, reckoned, refusal_code, sale_of
 from posagent.loyalty.describe import benefit_words
@@ -37,6 +39,7 @@ def open_checkout(state: State, now: Now, rules: Rules) -> dict[str, Any] | None
         return None
     shown: dict[str, Any] = {
         "member": card.masked if card else None, "amount": basket.total if basket else None, "paid": basket.paid if basket else None,
+        "door": basket.door if basket else None, "proposed": basket is not None and proposed(basket),
         "sale_id": sale_id_of(basket, rules) if basket else None, "payable": basket.total if basket else None, "per_rate": [],
         "reductions": [], "coupons": [], "points": None, "stamps": [], "asking": bool(state.asking),
         "value": None, "charge": None, "accounts": [],

@@ -61,8 +61,8 @@ def _put_right(type_: str, data: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _seen(data: Mapping[str, Any]) -> dict[str, Any] | None:
-    """A paid sale, which waits for its member or never gets one."""
-    if not data["paid"]:
+    """A paid sale, which waits for its member or never gets one; not one that is another, told by a second door."""
+    if not data["paid"] or "joins" in data:
         return None
     return {"kind": "sale", "at": data["trace"]["at"], "amount": data["amount"], "sale_id": data["sale_id"], "receipt_no": data["receipt_no"]}
 

@@ -58,6 +58,8 @@ def find_sale(find: Find, sale_id: str, rules: Rules) -> FoundSale | None:
     front = f"{day}/{rules.place.register}/{key}"
     live, voids, reason = _live(find, front)
     seen = find(f"{front}/seen")
+    if seen is not None and (joins := seen.data.get("joins")) and joins != sale_id:
+        return find_sale(find, joins, rules)
     basket = live.basket if live else basket_of(seen.data) if seen else None
     return None if basket is None else FoundSale(sale_id, basket, live, voids, reason)
 

@@ -11,7 +11,7 @@ PURE_NAMES = tuple(
     f"posagent.{name}"
     for name in (
         "loyalty", "counter", "counter_parts", "counter_sale", "counter_redeem", "counter_charge",
-        "counter_amend", "checkout", "checkout_events", "redeeming", "redemption_events",
+        "counter_amend", "counter_join", "checkout", "checkout_events", "redeeming", "redemption_events",
         "doors", "events", "handout", "open_checkout", "page_events", "day_report", "member_code", "check_digits", "token_codes",
         "slips", "slip_texts", "pairing_slip", "screen.upos", "strict", "messages", "scan_router",
     )

@@ -49,6 +49,8 @@ class OpenCheckout(TypedDict, total=False):
     member: str | None  # masked
     amount: int | None  # minor unit, tax included
     paid: bool | None  # only before the payment something can be used in the sale
+    door: str | None  # where the amount came from: "typed", "api", or a sale door's name
+    proposed: bool  # a door read it, and nobody has said yet that it is right and paid: POST /v1/sales with ``confirms``
     sale_id: str | None
     payable: int | None  # what is left to pay, after all reductions
     per_rate: list[dict[str, int]]  # {"tax", "amount", "discount"}

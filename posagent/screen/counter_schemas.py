@@ -203,6 +203,10 @@ OPEN_CHECKOUT: Schema = {
         "member": {**_MAYBE_TEXT, "description": "masked"},
         "amount": {**_MAYBE_NUMBER, "description": "the sale before anything was taken off"},
         "paid": {"type": ["boolean", "null"], "description": "only before the payment something can be used in the sale"},
+        "door": {"type": ["string", "null"], "description": "where the amount came from: typed, api, or a sale door's name"},
+        "proposed": {
+            "type": "boolean", "description": "a door read it, and nobody has said yet that it is right and paid: POST /v1/sales with confirms",
+        },
         "sale_id": _MAYBE_TEXT,
         "payable": {**_MAYBE_NUMBER, "description": "what is left to pay, with all that is kept for the sale"},
         "per_rate": PER_RATE,

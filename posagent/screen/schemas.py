@@ -28,6 +28,10 @@ SALE: Schema = {
             "type": "string", "minLength": 1, "maxLength": 80,
             "description": "kind refund: the sale that comes back, by sale_id or by its receipt number of today; the page proposes the refund",
         },
+        "confirms": {
+            "type": "string", "minLength": 1, "maxLength": 80,
+            "description": "the open sale's sale_id: a person says that what a door read is right and paid; beside it only the total counts",
+        },
         "paid": {"type": "boolean", "description": "false: a total shown before payment; the grant waits"},
         "receipt_no": {"type": "string", "minLength": 1, "maxLength": 40},
         "after_redemptions": {
