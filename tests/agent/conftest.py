@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 
 from virtual_counter.plain_register import PlainRegister, settings
 from virtual_counter.scanner import SerialScanner
+
+sys.path.insert(0, str(Path(__file__).parent))  # for agent_shop: tests is no package
 
 SCANNER = """\
 [[scanner]]

@@ -2,115 +2,52 @@
 
 from __future__ import annotations
 
-import json
-import socket
-import sqlite3
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from agent_shop import AgentShop
 from playwright.sync_api import Browser, Page, expect
 
-from posagent.cloud.embedded import EmbeddedReceiver
-from posagent.slips import from_json
+from virtual_counter.plain_register import MEMBER, free_port
 
-MEMBER, OTHER = "2012345678903", "2000000000015"
-PROGRAM = """\
-schema = 1
-[program]
-id = "shop"
-version = 1
-[accounts.points]
-label = "ポイント"
-redeem = { yen = 1, unit = 1, min = 1 }
-[accounts.value]
-label = "チャージ残高"
-expire = { months = 6 }
-issuer = "acme"
-contact = "0120-000-000"
-charge = { unit = 1000, min = 1000, max = 30000, max_balance = 50000 }
-[[earn]]
-id = "base"
-account = "points"
-every = 10
-give = 1
-[[coupon]]
-id = "next"
-label = "次回100円引き"
-issue = "sale"
-when = { min_amount = 2000 }
-benefit = { off = 100 }
-valid = { days = 30 }
-bearer = true
-"""
-SETTINGS = """\
-[checkout]
-bounce_s = 0
-[[printer]]
-name = "paper"
-driver = "escpos-tcp"
-host = "127.0.0.1"
-port = 9
-[cloud]
-url = "{url}"
-credentials = "credentials.json"
-heartbeat_s = 5
-"""
+OTHER = "2000000000015"
 
 
-class Shop:
-    """A register with its page on loopback, a receiver beside it, and the till and the scanner over the socket."""
+class Shop(AgentShop):
+    """With its page on loopback and a key from head office, which knows the member."""
 
-    def __init__(self, register: Any, office: EmbeddedReceiver, directory: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        self.register, self.url = register, f"http://127.0.0.1:{port}/"
-        settings = register.settings.read_text("utf-8").replace('listen = ""', f'listen = "127.0.0.1:{port}"')
-        url = office.start(directory)
-        register.write(settings + SETTINGS.replace("{url}", url))
-        code = self._ask(f"{url}/v1/enrolments?tenant=acme", store="0042", register="R2").json()["code"]
+    def __init__(self, register: Any, directory: Path) -> None:
+        super().__init__(register, directory)
+        listen = f"127.0.0.1:{free_port()}"
+        self.url = f"http://{listen}/"
+        text = register.settings.read_text("utf-8").replace('listen = ""', f'listen = "{listen}"')
+        register.write(text.replace("[cloud]\n", '[cloud]\ncredentials = "credentials.json"\n'))
+        code = self._ask("/v1/enrolments?tenant=acme", store="0042", register="R2").json()["code"]
         credentials = register.directory / "credentials.json"
         credentials.touch(mode=0o600)
-        credentials.write_text(self._ask(f"{url}/v1/enrol", code=code).text, "utf-8")
-        self._ask(f"{url}/v1/members?tenant=acme", token="m-aoki", number=MEMBER)
-        (register.directory / "program.toml").write_text(PROGRAM, "utf-8")
+        credentials.write_text(self._ask("/v1/enrol", code=code).text, "utf-8")
+        self._ask("/v1/members?tenant=acme", token="m-aoki", number=MEMBER)
 
-    def _ask(self, address: str, **body: str) -> requests.Response:
-        answer = requests.post(address, json=body, timeout=10)
+    def _ask(self, path: str, **body: str) -> requests.Response:
+        answer = requests.post(self.office_url + path, json=body, timeout=10)
         answer.raise_for_status()
         return answer
 
-    def post(self, path: str, **body: Any) -> Any:
-        return self.register.till._post(path, body, uuid.uuid4().hex).body
-
-    def scan(self, code: str = MEMBER) -> None:
-        assert self.post("/v1/scans", text=code)["taken"]
-
-    def online(self) -> bool:
-        return bool(self.register.till.status().body["queue"]["link"] == "online")
-
-    def of(self, name: str) -> list[dict[str, Any]]:
-        rows = sqlite3.connect(self.register.directory / "journal" / "queue.db").execute("SELECT body FROM ev ORDER BY seq").fetchall()
-        return [event["data"] for (body,) in rows if (event := json.loads(body))["type"] == f"posagent.{name}.v1"]
-
-    def coupon_code(self) -> str:
-        """Off the paper: the journal has only its hash."""
-        rows = sqlite3.connect(self.register.directory / "journal" / "queue.db").execute("SELECT document FROM job ORDER BY id").fetchall()
-        return str([line.value for (document,) in rows for line in from_json(document).lines if hasattr(line, "value")][-1])
+    def said(self, path: str, **body: Any) -> Any:
+        return self.post(path, **body).body
 
 
 @pytest.fixture
 def shop(register: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    office = EmbeddedReceiver()
-    made = Shop(register, office, tmp_path_factory.mktemp("office"))
+    made = Shop(register, tmp_path_factory.mktemp("office"))
     register.start()
     register.until(made.online)
     register.until((register.directory / "journal" / "members.json").exists)
     yield made
-    office.stop()
+    made.office.stop()
 
 
 @pytest.fixture
@@ -137,7 +74,7 @@ def keys(page: Page, *typed: str) -> None:
 
 def test_a_sale_is_typed_a_coupon_points_and_value_are_used_it_is_paid_and_a_part_comes_back(shop: Shop, look: Any) -> None:
     shop.scan()
-    assert shop.post("/v1/sales", total=5000, receipt_no="1")["points"] == 500
+    assert shop.said("/v1/sales", total=5000, receipt_no="1")["points"] == 500
     page = look(shop.url)
     customer = look(f"{shop.url}customer")
     page.bring_to_front()
@@ -187,8 +124,8 @@ def test_a_sale_is_typed_a_coupon_points_and_value_are_used_it_is_paid_and_a_par
 
 
 def test_the_manager_grants_a_missed_sale_and_puts_an_account_right(shop: Shop, look: Any) -> None:
-    shop.post("/v1/sales", total=700, receipt_no="12")
-    shop.post("/v1/sales", total=900, receipt_no="13", lines=[{"amount": 500}, {"amount": 400, "rate_bp": 800}])
+    shop.said("/v1/sales", total=700, receipt_no="12")
+    shop.said("/v1/sales", total=900, receipt_no="13", lines=[{"amount": 500}, {"amount": 400, "rate_bp": 800}])
     page = look(f"{shop.url}manager")
     expect(page.locator("#late label")).to_have_count(2)
     shop.scan()

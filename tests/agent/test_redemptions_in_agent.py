@@ -5,99 +5,43 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from agent_shop import AgentShop
 
 from offline_queue.journal import Journal
 from posagent.authorise import Authoriser, Looked, Verdict
 from posagent.checkout import Rules
-from posagent.cloud.embedded import EmbeddedReceiver
 from posagent.counter_parts import Authorise
 from posagent.events import Place
 from posagent.loyalty.model import Register as Where
-from posagent.slips import from_json
 
-MEMBER = "2012345678903"
-PROGRAM = """\
-schema = 1
-[program]
-id = "shop"
-version = 1
-[accounts.points]
-label = "ポイント"
-redeem = { yen = 1, unit = 1, min = 1 }
-[accounts.value]
-label = "チャージ残高"
-expire = { months = 6 }
-issuer = "acme"
-contact = "0120-000-000"
-charge = { unit = 1000, min = 1000, max = 30000, max_balance = 50000 }
-[[earn]]
-id = "base"
-account = "points"
-every = 10
-give = 1
-[[coupon]]
-id = "next"
-label = "次回100円引き"
-issue = "sale"
-when = { min_amount = 2000 }
-benefit = { off = 100 }
-valid = { days = 30 }
-bearer = true
-"""
-SETTINGS = """\
-[checkout]
-bounce_s = 0
-[[printer]]
-name = "paper"
-driver = "escpos-tcp"
-host = "127.0.0.1"
-port = 9
+COUPON = """\
 [[code]]
 name = "coupon"
 kind = "coupon"
 symbologies = ["qr"]
 length = 17
 pattern = "C[0-9A-Z]{16}"
-[cloud]
-url = "{url}"
-heartbeat_s = 5
 """
 
 
-class Shop:
-    """A register with an agent, and a receiver beside it that may be away."""
+class Shop(AgentShop):
+    """Whose scanner knows coupons, and whose receiver may be away."""
 
     def __init__(self, register: Any, directory: Path) -> None:
-        self.register, self._directory = register, directory
-        self.office = EmbeddedReceiver()
-        self.url = self.office.start(directory)
-        self._port = int(self.url.rsplit(":", 1)[1])
-        register.write(register.settings.read_text("utf-8") + SETTINGS.replace("{url}", self.url))
-        (register.directory / "program.toml").write_text(PROGRAM, "utf-8")
+        super().__init__(register, directory)
+        self._port = int(self.office_url.rsplit(":", 1)[1])
+        register.write(register.settings.read_text("utf-8") + COUPON)
 
     def away(self) -> None:
         self.office.stop()
 
     def back(self) -> None:
-        self.office.start(self._directory, self._port)
-
-    def post(self, path: str, key: str = "", **body: Any) -> Any:
-        return self.register.till._post(path, body, key or uuid.uuid4().hex)
-
-    def open(self) -> Any:
-        return self.register.till.status().body.get("open") or {}
-
-    def link(self) -> str:
-        return str(self.register.till.status().body["queue"]["link"])
-
-    def scan(self, text: str = MEMBER) -> None:
-        assert self.post("/v1/scans", text=text).status == 200
+        self.office.start(self.office_directory, self._port)
 
     def grant(self, total: int, receipt: str) -> Any:
         """A plain sale with points."""
@@ -106,21 +50,8 @@ class Shop:
         assert said.body["result"] == "granted"
         return said
 
-    def events(self) -> list[dict[str, Any]]:
-        rows = sqlite3.connect(self.register.directory / "journal" / "queue.db").execute("SELECT body FROM ev ORDER BY seq").fetchall()
-        return [json.loads(body) for (body,) in rows]
-
-    def of(self, name: str) -> list[dict[str, Any]]:
-        return [event["data"] for event in self.events() if event["type"] == f"posagent.{name}.v1"]
-
-    def coupon_code(self) -> str:
-        """Off the paper: the journal has only its hash."""
-        rows = sqlite3.connect(self.register.directory / "journal" / "queue.db").execute("SELECT document FROM job ORDER BY id").fetchall()
-        values = [line.value for (document,) in rows for line in from_json(document).lines if hasattr(line, "value")]
-        return str(values[-1])
-
     def at_office(self, sql: str) -> list[tuple[Any, ...]]:
-        return sqlite3.connect(self._directory / "receiver.db").execute(sql).fetchall()
+        return sqlite3.connect(self.office_directory / "receiver.db").execute(sql).fetchall()
 
     def balance(self) -> int:
         return int((self.at_office("SELECT amount FROM balance WHERE account = 'points'") or [(0,)])[0][0])
@@ -130,7 +61,7 @@ class Shop:
 def shop(register: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     made = Shop(register, tmp_path_factory.mktemp("office"))
     register.start()
-    register.until(lambda: made.link() == "online")
+    register.until(made.online)
     yield made
     made.away()
 
@@ -152,7 +83,7 @@ def test_points_and_a_coupon_are_used_once_and_head_office_books_what_the_till_t
     shop.register.until(lambda: shop.balance() == 500 - 300 + 158)
     shop.register.until(lambda: shop.at_office("SELECT count(*) FROM authorisation WHERE settled_ms IS NOT NULL") == [(2,)])
     assert shop.post("/v1/coupons/check", code=code).body["code"] == "E646"
-    assert code not in json.dumps(shop.events())
+    assert code not in json.dumps(shop.register.events())
 
 
 def test_a_coupon_that_is_scanned_goes_into_the_open_sale_and_one_of_elsewhere_waits_for_head_office(shop: Shop) -> None:
@@ -166,7 +97,7 @@ def test_a_coupon_that_is_scanned_goes_into_the_open_sale_and_one_of_elsewhere_w
     released = shop.post(f"/v1/redemptions/{redemption}/release")
     assert (released.body["result"], released.body["payable"]) == ("released", 800)
     shop.away()
-    shop.register.until(lambda: shop.link() != "online")
+    shop.register.until(lambda: not shop.online())
     assert shop.post("/v1/redemptions", kind="coupon", code="C0000000000000000").body["code"] == "E642"
     assert shop.post("/v1/redemptions", kind="coupon", code="C00000000000000O1").body["code"] == "E643"
     assert shop.post("/v1/redemptions", kind="coupon", code=code).body["authority"] == "register"
