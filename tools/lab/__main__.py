@@ -80,7 +80,7 @@ def _run(args: argparse.Namespace, chosen: list[Scenario]) -> dict[str, Any]:
         print(f"{time.monotonic() - begun:7.1f} s  {words}", flush=True)
 
     guest_image = image()
-    package = args.package or _packed(args.out)
+    package = args.package or _packed(args.out, camera=any(scenario.name == "camera" for scenario in chosen))
     kvm = kvm_works() and not args.tcg
     say(f"{package.name}, {'KVM' if kvm else 'without KVM'}")
     work = args.out / "work"
@@ -172,11 +172,14 @@ def _recover(register: Register) -> None:
     register.close_open()
 
 
-def _packed(out: Path) -> Path:
+def _packed(out: Path, *, camera: bool) -> Path:
+    """The agent's package of this checkout; the camera's lies beside it where it is wanted."""
     from tools import package
+    from tools.package_control import CAMERA, CORE
 
-    target = out / "package"
-    return next(path for path in package.build(target, ROOT / "build" / "wheels") if path.name.startswith("posagent_"))
+    wanted = (CORE, CAMERA) if camera else (CORE,)
+    built = package.build(out / "package", ROOT / "build" / "wheels", packages=wanted)
+    return next(path for path in built if path.name.startswith("posagent_"))
 
 
 def _keep_logs(register: Register, out: Path) -> None:

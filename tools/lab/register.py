@@ -233,11 +233,13 @@ class Register:
         return list(self.members)[self._turn % len(self.members)]
 
     def ring_up(self, total: int) -> str:
-        """The POS closes a sale and asks until it is answered, always with the same key; the receipt's number."""
+        """The POS closes a sale and asks until it is answered or has no power, always with the same key; the receipt's number."""
         self._receipt += 1
         receipt = str(self._receipt)
         self.sales[receipt] = {"total": total, "said": None}
-        self.ask_again(receipt)
+        deadline = self.machine.lived_s() + TOLD_S
+        while self.ask_again(receipt).status != 200 and self.hand.up and self.machine.lived_s() < deadline:
+            time.sleep(_SLOW_LOOK_S)
         return receipt
 
     def ask_again(self, receipt: str) -> Said:
@@ -251,14 +253,8 @@ class Register:
     def checkout(self, device: dict[str, Any], total: int) -> dict[str, Any]:
         """A whole checkout: card, sale, and the grant as it was told. Raises Failed."""
         member = self.next_member()
-        before = len(self.listener.told("granted"))
         self.scan(device, self.members[member])
-        receipt = self.ring_up(total)
-        self.told("granted", before + 1, f"{device['name']} reads {member}, {total} yen")
-        granted = self.listener.told("granted")[-1]
-        if not granted["sale_id"].endswith(f"-n{receipt}"):
-            raise Failed(f"receipt {receipt} with {member} was to be granted, {granted['sale_id']} was")
-        return granted
+        return self.granted(self.ring_up(total), f"{device['name']} reads {member}, {total} yen")
 
     def close_open(self) -> None:
         """Ends a checkout that a finding left half: the waiting sale gets a card, the waiting card a sale."""
@@ -299,24 +295,31 @@ class Register:
         """Returns when the agent calls all of these devices usable. Raises Failed."""
         self.until(lambda: all(self.device(name).get("state") in {"ok", "ready"} for name in names), timeout_s, f"{', '.join(names)} usable")
 
+    def granted(self, receipt: str, what: str) -> dict[str, Any]:
+        """The last grant for a receipt, once it is told: by its sale, for after a power cut earlier ones are told as well. Raises Failed."""
+
+        def of_it() -> list[dict[str, Any]]:
+            return [event for event in self.listener.told("granted") if event["sale_id"].endswith(f"-n{receipt}")]
+
+        self.until(lambda: bool(of_it()), TOLD_S, f"{what}: the grant for receipt {receipt} is told", look_s=_LOOK_S)
+        return of_it()[-1]
+
     def told(self, kind: str, count: int, what: str) -> None:
         """Returns when so many events of a kind have been told. Raises Failed."""
-        deadline = self.machine.lived_s() + TOLD_S
-        while not self.listener.wait_for(count, kind, _SLOW_LOOK_S):
-            if self.machine.lived_s() > deadline:
-                raise Failed(f"{what}: not told within {TOLD_S:.0f} s; the agent's log ends with:\n{self.log_tail()}")
+        self.until(lambda: len(self.listener.told(kind)) >= count, TOLD_S, f"{what}: told", look_s=_LOOK_S)
 
     def slips_done(self) -> set[str]:
         """The serial numbers of the slips whose outcome was told."""
         return {event["serial"] for event in self.listener.told("slip")}
 
-    def until(self, true: Callable[[], bool], timeout_s: float, what: str) -> float:
-        """Waits; how long it took. Raises Failed with the agent's log when the machine has had so much time for it."""
+    def until(self, true: Callable[[], bool], timeout_s: float, what: str, *, look_s: float = 0.0) -> float:
+        """Waits; how long it took. Raises Failed with the agent's log when the machine has had so much time for it. ``look_s``: for looks that
+        cost the machine nothing."""
         begun, lived = time.monotonic(), self.machine.lived_s()
         while not true():
             if self.machine.lived_s() - lived > timeout_s:
                 raise Failed(f"not within {timeout_s:.0f} s: {what}; {self.till.status().body.get('devices')}; log:\n{self.log_tail()}")
-            time.sleep(_LOOK_S if self.machine.kvm else _SLOW_LOOK_S)
+            time.sleep(look_s or (_LOOK_S if self.machine.kvm else _SLOW_LOOK_S))
         return time.monotonic() - begun
 
     def log_tail(self, lines: int = 25) -> str:

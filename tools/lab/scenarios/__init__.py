@@ -5,7 +5,7 @@ A scenario is a function (Register, Play) -> figures, named in `ALL`. The books 
 
 from __future__ import annotations
 
-from tools.lab.scenarios import cables, clock, day, disk, foreign, idle, paper, power, soak, twins, upgrade
+from tools.lab.scenarios import cables, camera, clock, day, disk, foreign, idle, paper, power, soak, twins, upgrade
 from tools.lab.scenarios.scenario import Play, Scenario
 
 __all__ = ["ALL", "Play", "Scenario"]
@@ -16,6 +16,7 @@ ALL: tuple[Scenario, ...] = (
     Scenario("paper", "The paper ends, the cover is opened, the printer loses its power", paper.play),
     Scenario("foreign", "A foreign keyboard is left alone", foreign.play),
     Scenario("twins", "Two equal scanners without serial numbers", twins.play),
+    Scenario("camera", "A camera reads cards, its cable pulled and put back", camera.play, short=False),
     Scenario("idle", "Nothing happens", idle.play),
     Scenario("power", "The power is cut at random moments", power.play),
     Scenario("upgrade", "An upgrade and a rollback under load", upgrade.play),

@@ -28,10 +28,9 @@ def play(register: Register, play: Play) -> Figures:
 
 
 def _sale_first(register: Register) -> None:
-    before = len(register.listener.told("granted"))
-    register.ring_up(3300)
+    receipt = register.ring_up(3300)
     register.scan(HIDPOS, register.members[register.next_member()])
-    register.told("granted", before + 1, "the sale, then the card")
+    register.granted(receipt, "the sale, then the card")
 
 
 def _without_line(register: Register) -> None:
@@ -58,10 +57,11 @@ def _killed(register: Register, figures: Figures) -> None:
 
 def _void(register: Register) -> None:
     granted = register.checkout(SERIAL, 1500)
+    voids = len(register.listener.told("voided"))
     said = register.till.void(granted["sale_id"], "wrong_member")
     if said.status != 200:
         raise Failed(f"the void was answered {said.status} {said.body}")
-    register.told("voided", len(register.listener.told("voided")) or 1, "the void")
+    register.told("voided", voids + 1, "the void")
     before = len(register.listener.told("granted"))
     register.scan(HIDPOS, register.members[register.next_member()])
     register.told("granted", before + 1, "the right card after the void")
