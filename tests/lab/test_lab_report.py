@@ -37,6 +37,25 @@ def test_a_finding_stands_at_the_top_and_with_its_scenario() -> None:
     assert "<lost>" not in page
 
 
+def test_a_figure_stands_beside_its_floor_and_processor_time_without_the_emulators_slowness() -> None:
+    figures = {"gun_unplug_to_noticed_ms": 120, "gun_unplug_kernel_ms": 40, "idle_cpu_percent": 3.0, "slowness": 20.0}
+    page = report.page(story(figures=figures), [])
+    assert "<td class=n>120<td>ms<td class=n>40<td class=n>3.0" in page
+    assert "about 0.15 on this processor itself" in page
+    assert "takes 20.0 times as long" in page
+
+
+def test_a_machine_at_its_own_speed_needs_no_such_words() -> None:
+    page = report.page(story(kvm=True, figures={"idle_cpu_percent": 0.1, "slowness": 1.0}), [])
+    assert "emulated" not in page
+    assert "on this processor itself" not in page
+
+
+def test_the_time_that_others_took_is_said() -> None:
+    page = report.page(story(seconds=1200, waited_s=300, machine_cpu_s=900), [])
+    assert "20.0 min; 15.0 without the time in which others had the processors; 15.0 min of processor time" in page
+
+
 def test_a_run_that_ended_before_its_books_has_a_report_as_well() -> None:
     broken = story(agree=False, wrong=["the run ended early: qemu did not start"], scenarios=[], figures={})
     del broken["books"]

@@ -18,6 +18,7 @@ from tools.lab.scenarios.scenario import Figures, Play
 NEXT = "99.0.0"
 DPKG_S = 900.0
 _LOOK_S = 0.5
+PAUSE_S = 1.0  # between two customers: a long queue, and not a machine that does nothing else
 
 
 def play(register: Register, play: Play) -> Figures:
@@ -52,6 +53,7 @@ def _under_load(register: Register, command: str) -> Figures:
                 except Failed as trouble:
                     troubles.append(str(trouble))
                     return
+            ended.wait(PAUSE_S)
 
     def looks() -> None:
         while not ended.is_set():
