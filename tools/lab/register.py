@@ -295,13 +295,13 @@ class Register:
         """Returns when the agent calls all of these devices usable. Raises Failed."""
         self.until(lambda: all(self.device(name).get("state") in {"ok", "ready"} for name in names), timeout_s, f"{', '.join(names)} usable")
 
-    def granted(self, receipt: str, what: str) -> dict[str, Any]:
+    def granted(self, receipt: str, what: str, within_s: float = TOLD_S) -> dict[str, Any]:
         """The last grant for a receipt, once it is told: by its sale, for after a power cut earlier ones are told as well. Raises Failed."""
 
         def of_it() -> list[dict[str, Any]]:
             return [event for event in self.listener.told("granted") if event["sale_id"].endswith(f"-n{receipt}")]
 
-        self.until(lambda: bool(of_it()), TOLD_S, f"{what}: the grant for receipt {receipt} is told", look_s=_LOOK_S)
+        self.until(lambda: bool(of_it()), within_s, f"{what}: the grant for receipt {receipt} is told", look_s=_LOOK_S)
         return of_it()[-1]
 
     def told(self, kind: str, count: int, what: str) -> None:
