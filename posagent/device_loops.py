@@ -6,6 +6,7 @@ Every loop reports to the dispatcher through ``post`` and never touches another 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any, assert_never, cast
 from posagent.board import Reported
 from posagent.errors import DeviceError
 from posagent.ports import CapturedSale, Device, Display, Driver, Home, Options, SaleDoor, Scan, Scanner
-from posagent.remote import Lost, Opened, Preview, RemoteDevice, RemoteDevices, Told, wakeup_entry
+from posagent.remote import APART_S, Hung, Lost, Opened, Preview, RemoteDevice, RemoteDevices, Told, wakeup_entry
 
 READ_S = 5.0
 """How long a scanner read may block: it bounds shutdown and the age of the loop's sign of life."""
@@ -47,19 +48,22 @@ class DeviceLoop(threading.Thread):
         self, name: str, driver: Driver, options: Options, use: Callable[[Device, threading.Event], None], post: Post, stop: threading.Event
     ) -> None:
         super().__init__(name=f"device-{name}", daemon=True)
-        self._device_name, self._driver, self._options, self._use, self._post, self._stopping = name, driver, options, use, post, stop
+        self.device_name, self._driver, self._options, self._use, self._post, self._stopping = name, driver, options, use, post, stop
+        self.moved_s = time.monotonic()
+        """When it last came round: a loop that does not hangs in its driver."""
 
     def run(self) -> None:
         """Until stopped. Raises only what is a bug."""
         patience = FIRST_RETRY_S
         while not self._stopping.is_set():
+            self.moved_s = time.monotonic()
             try:
-                device = self._driver.open(self._device_name, self._options)
+                device = self._driver.open(self.device_name, self._options)
             except DeviceError as trouble:
                 self._lost(trouble)
             else:
                 try:
-                    self._post(Reported(self._device_name, "ready"))
+                    self._opened()
                     patience = FIRST_RETRY_S
                     self._use(device, self._stopping)
                 except DeviceError as trouble:
@@ -70,21 +74,35 @@ class DeviceLoop(threading.Thread):
             self._stopping.wait(patience)
             patience = min(patience * 2, LAST_RETRY_S)
 
+    def give_up(self) -> None:
+        """Somebody else has the device from now on: should this loop ever come back from its driver, it says nothing more and ends."""
+        self._stopping.set()
+
+    def _opened(self) -> None:
+        if not self._stopping.is_set():
+            self._post(Reported(self.device_name, "ready"))
+
     def _lost(self, trouble: DeviceError) -> None:
-        self._post(Reported(self._device_name, "gone", trouble.code, str(trouble)))
+        if not self._stopping.is_set():
+            self._post(Reported(self.device_name, "gone", trouble.code, str(trouble)))
 
 
 def scanner_loop(name: str, driver: Driver, options: Options, post: Post, stop: threading.Event) -> DeviceLoop:
-    """A thread that reads one scanner."""
+    """A thread that reads one scanner. ``stop`` is its own: it can be given up alone."""
 
     def use(device: Device, stopping: threading.Event) -> None:
         scanner = cast("Scanner", device)
         while not stopping.is_set():
-            for scan in scanner.read(READ_S):
+            loop.moved_s = time.monotonic()
+            scans = scanner.read(READ_S)
+            if stopping.is_set():
+                return
+            for scan in scans:
                 post(ScanRead(name, scan))
             post(Alive(name))
 
-    return DeviceLoop(name, driver, options, use, post, stop)
+    loop = DeviceLoop(name, driver, options, use, post, stop)
+    return loop
 
 
 def door_loop(
@@ -160,16 +178,22 @@ class RemoteLoop(threading.Thread):
         saw: Callable[[str, Mapping[str, Any]], None] = lambda device, fields: None,
         ours: Callable[[Scan], bool] = lambda scan: True,
         tell: Callable[[str, dict[str, Any]], None] = lambda code, fields: None,
+        after_s: float = 0.0,
     ) -> None:
-        """``ours`` and ``tell``: for routed scanners; what is said of one has ``device`` and ``why``."""
+        """``ours`` and ``tell``: for routed scanners; what is said of one has ``device`` and ``why``. ``after_s``: when it begins."""
         super().__init__(name=f"devices-{home}", daemon=True)
-        self._names = [device.name for device in devices]
-        self._remote = RemoteDevices(home, devices, wakeup=wakeup_entry(), ours=ours)
-        self._post, self._stopping, self._saw, self._tell = post, stop, saw, tell
+        self._devices = {device.name: device for device in devices}
+        self._remote = RemoteDevices(home, devices, wakeup=wakeup_entry(), ours=ours, after_s=after_s)
+        self._home, self._post, self._stopping, self._saw, self._ours, self._tell = home, post, stop, saw, ours, tell
+        self._apart: dict[str, RemoteLoop] = {}
+        """Devices that hung here once: each has a process of its own now."""
 
     def watch(self, device: str, for_s: float) -> None:
         """Asks a device for previews for so long; they go to ``saw``. From any thread; never blocks."""
-        self._remote.watch(device, for_s)
+        if apart := self._apart.get(device):
+            apart.watch(device, for_s)
+        else:
+            self._remote.watch(device, for_s)
 
     def run(self) -> None:
         """Until stopped; the process ends with the loop."""
@@ -187,9 +211,17 @@ class RemoteLoop(threading.Thread):
                             self._saw(name, fields)
                         case Told(code, why):
                             self._tell(code, {"device": name, "why": why})
+                        case Hung():
+                            self._set_apart(name)
                         case _:
                             assert_never(report)
-                for name in self._names:
+                for name in self._devices:
                     self._post(Alive(name))
         finally:
             self._remote.close()
+
+    def _set_apart(self, name: str) -> None:
+        """However often it hangs from now on, nobody else waits for it."""
+        device = self._devices.pop(name)
+        self._apart[name] = RemoteLoop(self._home, [device], self._post, self._stopping, self._saw, self._ours, self._tell, APART_S)
+        self._apart[name].start()

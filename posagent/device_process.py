@@ -25,6 +25,7 @@ from posagent.ports import Driver, Scanner, Typist
 READ_S = 0.5  # one read's time-out: how soon a stop or a request for previews is seen
 BEAT_S = 1.0
 STUCK_S = 5.0  # ten reads: a thread that has not come round for so long hangs in its device
+HANGS_AFTER = 3  # beats that were missed in a row: after a stopped or sleeping machine all threads are late once
 OPENING_S = 30.0  # a camera and its libraries take seconds
 REOPEN_S = (0.5, 1.0, 2.0, 5.0)
 SEND_S = 5.0
@@ -186,13 +187,17 @@ def serve(link: socket.socket) -> None:
     wire = Wire(link)
     frames = Frames()
     loops: list[DeviceLoop] = []
-    next_beat = 0.0
+    next_beat, missed = 0.0, 0
     while True:
         now = time.monotonic()
         if now >= next_beat:
             next_beat = now + BEAT_S
-            if not any(loop.stuck or not loop.is_alive() for loop in loops):
+            stuck = [loop.device_name for loop in loops if loop.stuck or not loop.is_alive()]
+            missed = missed + 1 if stuck else 0
+            if not stuck:
                 wire.send("beat")
+            elif missed == HANGS_AFTER:
+                wire.send("hung", devices=stuck)
         if not select.select([link], [], [], max(0.0, next_beat - now))[0]:
             continue
         try:

@@ -1,7 +1,8 @@
 """Owns the agent's side of a device process: starts it, watches it, restarts it, and hands out what its devices report.
 
-A process that dies, or whose heartbeat stops, is a lost device for every device in it, and is started again after a growing pause. Nothing
-is made up in between: a scan is what came in one whole frame.
+A process that dies, or whose heartbeat stops, is a lost device for every device in it, and is started again after a growing pause. A device
+that hangs in its driver takes the process with it once: then it is `Hung`, and whoever hosts it next does so apart from the others. Nothing is
+made up in between: a scan is what came in one whole frame.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ from posagent.registry import GROUP
 _log = logging.getLogger(__name__)
 BEAT_LIMIT_S = 8.0  # beats come every second; a machine that swaps or resumes gets some grace
 START_LIMIT_S = 30.0  # until the first beat
-RESTART_S = (0.2, 1.0, 5.0, 15.0)
+RESTART_S = (0.2, 1.0, 5.0, 15.0, 60.0)
+APART_S = 5.0  # before a device that hung is opened again: the kernel may still be letting go of it
+KILL_S = 2.0
 STEADY_S = 60.0  # a process that ran for so long starts again at the shortest pause
 
 
@@ -54,6 +57,11 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Hung:
+    """The device did not come back from its driver. It is not hosted here any more, so that the others go on; it wants a process of its own."""
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """What a watched device shows a technician; the keys are the driver's."""
 
@@ -68,7 +76,7 @@ class Told:
     why: str
 
 
-Report = Scan | Opened | Lost | Preview | Told
+Report = Scan | Opened | Lost | Hung | Preview | Told
 
 
 def entry_of(driver: str) -> str:
@@ -98,9 +106,10 @@ class RemoteDevices:
 
     def __init__(
         self, home: Home, devices: Sequence[RemoteDevice], *, wakeup: str | None = None, python: str = sys.executable,
-        beat_limit_s: float = BEAT_LIMIT_S, ours: Callable[[Scan], bool] = lambda scan: True,
+        beat_limit_s: float = BEAT_LIMIT_S, ours: Callable[[Scan], bool] = lambda scan: True, after_s: float = 0.0,
     ) -> None:
-        """``ours`` decides on the scans of routed scanners, quickly: what it does not want is typed into the POS."""
+        """``ours`` decides on the scans of routed scanners, quickly: what it does not want is typed into the POS. ``after_s``: when the
+        process is started for the first time."""
         self.home = home
         self.restarts = 0
         self.last_beat_ns = 0  # time.monotonic_ns() of the last beat; 0: none yet
@@ -110,6 +119,7 @@ class RemoteDevices:
         self._beat_limit_s = beat_limit_s
         self._ours = ours
         self._process: subprocess.Popen[bytes] | None = None
+        self._unended: list[subprocess.Popen[bytes]] = []
         self._link: socket.socket | None = None
         self._frames = Frames()
         self._watched: dict[str, float] = {}
@@ -118,7 +128,7 @@ class RemoteDevices:
         self._lost: dict[str, bool] = {}
         self._failures = 0
         self._started_s = 0.0
-        self._start_at_s = 0.0
+        self._start_at_s = time.monotonic() + after_s
         self._beat_by_s = 0.0
 
     @property
@@ -157,11 +167,7 @@ class RemoteDevices:
             self._link.close()
             self._link = None
         if self._process is not None:
-            try:
-                self._process.wait(0.8)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            end(self._process, 0.8)
             self._process = None
 
     def _start(self) -> OSError | None:
@@ -183,7 +189,8 @@ class RemoteDevices:
         self._link = ours
         self._frames = Frames()
         self._beat_by_s = self._started_s + max(START_LIMIT_S, self._beat_limit_s)
-        _log.info("%s process started: pid %d, %d devices", self.home, self._process.pid, len(self._devices))
+        named = ", ".join(device.name for device in self._devices)
+        _log.info("%s process started: pid %d, for %s", self.home, self._process.pid, named)
         listed = [{"name": device.name, "entry": device.entry, "options": dict(device.options),
                    "route": dict(device.route) if device.route else None} for device in self._devices]  # fmt: skip
         self._send(encode("devices", devices=listed, wakeup=self._wakeup, urgent=self.home == "reader"))
@@ -235,6 +242,8 @@ class RemoteDevices:
             case "opened":
                 self._lost[frame["device"]] = False
                 yield str(frame["device"]), Opened()
+            case "hung":
+                yield from self._hung([device.name for device in self._devices if device.name in frame["devices"]])
             case "lost":
                 self._lost[frame["device"]] = True
                 yield str(frame["device"]), Lost(str(frame["code"]), str(frame["message"]))
@@ -245,6 +254,18 @@ class RemoteDevices:
             case _:
                 _log.debug("%s process sent a frame of unknown type %r", self.home, frame["type"])
 
+    def _hung(self, names: Sequence[str]) -> list[tuple[str, Report]]:
+        """A thread cannot be killed, its process can. What shared it with others leaves them."""
+        if len(names) == len(self._devices):
+            return self._down("is ended, because its device hangs; unplug it and plug it in if this goes on")
+        apart = f"hangs in its driver; in {APART_S:g} s it is opened in a process of its own; unplug it and plug it in if this goes on"
+        _log.warning("%s %s", " and ".join(names), apart)
+        reports: list[tuple[str, Report]] = [(name, Lost("E305", f"{name}: {apart}")) for name in names]
+        self._devices = tuple(device for device in self._devices if device.name not in names)
+        self._failures = 0  # it is not the others that failed
+        reports += self._down(f"is ended, because {' and '.join(names)} hangs in it")
+        return reports + [(name, Hung()) for name in names]
+
     def _down(self, what: str) -> list[tuple[str, Report]]:
         """Everything that was open is lost, once; the next start is due after a pause."""
         process, self._process = self._process, None
@@ -252,13 +273,12 @@ class RemoteDevices:
             self._link.close()
             self._link = None
         ended = ""
-        if process is not None:
-            try:
-                process.wait(0.2)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        self._unended = [one for one in self._unended if one.poll() is None]
+        if process is not None and end(process, 0.2):
             ended = f" (exit status {process.returncode})"
+        elif process is not None:
+            self._unended.append(process)
+            ended = " (it hangs in the kernel, and goes when the device is unplugged)"
         now = time.monotonic()
         if now - self._started_s > STEADY_S:
             self._failures = 0
@@ -267,10 +287,23 @@ class RemoteDevices:
         self.restarts += 1
         self._start_at_s = now + pause
         message = f"the {self.home} process {what}{ended}; it is started again in {pause:g} s, scan once more then"
-        _log.warning("%s", message)
+        _log.warning("%s: %s", ", ".join(device.name for device in self._devices), message)
         fresh = [device.name for device in self._devices if not self._lost.get(device.name, False)]
         self._lost = {device.name: True for device in self._devices}
         return [(name, Lost("E305", f"{name}: {message}")) for name in fresh]
+
+
+def end(process: subprocess.Popen[bytes], patience_s: float) -> bool:
+    """Waits for a process, then kills it. False: not even that ends it now, for it hangs in the kernel; nobody waits for that."""
+    try:
+        process.wait(patience_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        try:
+            process.wait(KILL_S)
+        except subprocess.TimeoutExpired:
+            return False
+    return True
 
 
 def _scan(frame: Mapping[str, Any]) -> Scan:

@@ -14,11 +14,13 @@ EXIT_OK = 0
 EXIT_BUG = 70
 """EX_SOFTWARE: an unknown exception ended the process; systemd starts it again, and nothing is lost because all state is in the journal."""
 
+NOTIFY_S = 0.5
 EXTEND_EVERY_S, EXTEND_S = 10.0, 40.0
 
 
 def notify(**fields: str) -> None:
-    """Sends sd_notify(3) fields, e.g. ``notify(READY="1", STATUS="ok")``. Never raises: a missing supervisor is no trouble."""
+    """Sends sd_notify(3) fields, e.g. ``notify(READY="1", STATUS="ok")``. Never raises, and takes `NOTIFY_S` at most: a supervisor that is
+    missing, or has frozen and reads no more, is no trouble of the till's."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
@@ -28,6 +30,7 @@ def notify(**fields: str) -> None:
         fields["MONOTONIC_USEC"] = str(time.monotonic_ns() // 1000)
     message = "\n".join(f"{key}={' '.join(value.split())}" for key, value in fields.items())
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
+        out.settimeout(NOTIFY_S)
         out.connect(address)
         out.sendall(message.encode())
 

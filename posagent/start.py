@@ -32,6 +32,7 @@ from posagent.errors import AlreadyRunning, SettingsError, StorageError
 from posagent.events import Place, draft
 from posagent.handed_down import HandedDown, members_file, program_file
 from posagent.handout import Stationery
+from posagent.hanging import HangingScanners
 from posagent.loyalty.days import business_date
 from posagent.loyalty.model import Register
 from posagent.members import MemberDirectory, read_key
@@ -41,13 +42,13 @@ from posagent.print_loop import PrintLoop, Recorder, cancel_slips
 from posagent.program_store import KEPT, InForce, keep, program_in_force
 from posagent.refunds import RefundDesk
 from posagent.registry import Registry
-from posagent.remote import RemoteDevice, entry_of, typist_entry
+from posagent.remote import APART_S, RemoteDevice, entry_of, typist_entry
 from posagent.scan_router import is_ours
 from posagent.screen.access import Access
 from posagent.screen.server import ScreenServer
 from posagent.screen.tokens import TokenBook
 from posagent.screen.unlocks import Unlocks
-from posagent.settings import Settings
+from posagent.settings import DeviceSettings, Settings
 from posagent.slips import from_json
 from posagent.supervision import Facts, Supervision, cloud_check, journal_check, printers_check
 from posagent.technician import Technician
@@ -128,7 +129,8 @@ def _started(
         trace=trace_of(agent_version),
         head_office=head_office(settings.cloud) if settings.cloud else None,
     )
-    agent.supervision = _supervision(agent, journal, link)
+    hanging = HangingScanners(agent.post)
+    agent.supervision = _supervision(agent, journal, link, hanging)
     agent.resume()
     journal.subscribe(agent.wake_listeners)
     _install_hooks(agent)
@@ -139,7 +141,7 @@ def _started(
         agent.awaited.append(threading.Thread(target=cloud.run, name="cloud", daemon=True))
         agent.closers.append(cloud.wake)
     refunds = RefundDesk(agent)
-    _add_devices(agent, settings, registry, lane, recorder, displays, refunds)
+    _add_devices(agent, settings, registry, lane, recorder, displays, refunds, hanging)
     agent.threads.append(threading.Thread(target=_watch_program, args=(agent, settings, in_force, again, timed), name="program", daemon=True))
     if settings.screen.listen or settings.screen.socket:
         here = settings.register
@@ -186,7 +188,7 @@ def _access(settings: Settings, record: AccessLog) -> Access:
     return Access(tokens, Pairing(tokens, record.note), Unlocks(settings.screen.staff, record.note), record.note, print_code)
 
 
-def _supervision(agent: Agent, journal: Journal, link: list[SyncLane]) -> Supervision:
+def _supervision(agent: Agent, journal: Journal, link: list[SyncLane], hanging: HangingScanners) -> Supervision:
     """What systemd is told; ``link`` is filled later, where there is a head office."""
     reader = journal.reader()
 
@@ -209,7 +211,7 @@ def _supervision(agent: Agent, journal: Journal, link: list[SyncLane]) -> Superv
         printers_check(lambda: agent.board),
         cloud_check(lambda: link[0].moved_ns if link else None),
     )
-    return Supervision(look, checks)
+    return Supervision(look, checks, hanging.look)
 
 
 def _unsent(journal: Journal, settings: Settings) -> Callable[[], int]:
@@ -308,8 +310,18 @@ def _watch_program(
 
 def _add_devices(
     agent: Agent, settings: Settings, registry: Registry, lane: PrintLane, recorder: Recorder, displays: dict[str, DisplayFeed],
-    refunds: RefundDesk,
+    refunds: RefundDesk, hanging: HangingScanners,
 ) -> None:  # fmt: skip
+    def hosted(home: Home, devices: list[RemoteDevice], after_s: float = 0.0) -> RemoteLoop:
+        """A process for these devices."""
+        return RemoteLoop(
+            home, devices, agent.post, agent.stopping, agent.bench.saw, lambda scan: _is_ours(agent, scan),
+            lambda code, fields: agent.post(Say(code, fields)), after_s,
+        )  # fmt: skip
+
+    def apart(device: DeviceSettings) -> None:
+        hosted("agent", [RemoteDevice(device.name, entry_of(device.driver), device.options)], APART_S).start()
+
     remote: dict[Home, list[RemoteDevice]] = {}
     for device in settings.devices:
         driver = registry.drivers[device.driver]
@@ -320,7 +332,11 @@ def _add_devices(
                 route = {**asdict(device.route), "typist": typist_entry()} if device.route else None
                 remote.setdefault(home, []).append(RemoteDevice(device.name, entry_of(device.driver), device.options, route))
             case "scanner":
-                agent.threads.append(scanner_loop(device.name, driver, device.options, agent.post, agent.stopping))
+                stop = threading.Event()
+                agent.closers.append(stop.set)
+                reading = scanner_loop(device.name, driver, device.options, agent.post, stop)
+                hanging.watch(reading, partial(apart, device))
+                agent.threads.append(reading)
             case "printer":
                 printing = PrintLoop(device, driver, lane, recorder, agent.post, agent.stopping, agent.bench.printer_said)
                 agent.journal.subscribe(printing.wake)
@@ -336,10 +352,7 @@ def _add_devices(
             case _:
                 raise SettingsError(f"{device.kind} '{device.name}': devices of this kind are not used yet; take the table out", code="E102")
     for home, devices in remote.items():
-        loop = RemoteLoop(
-            home, devices, agent.post, agent.stopping, agent.bench.saw, lambda scan: _is_ours(agent, scan),
-            lambda code, fields: agent.post(Say(code, fields)),
-        )  # fmt: skip
+        loop = hosted(home, devices)
         agent.threads.append(loop)
         if home == "camera":
             agent.bench.watch |= {device.name: loop.watch for device in devices}

@@ -73,10 +73,10 @@ def _age(seconds: int) -> str:
 
 
 class Supervision:
-    """``look`` gathers the facts; each of ``checks`` returns why its lane is stuck, or ""."""
+    """``look`` gathers the facts; each of ``checks`` returns why its lane is stuck, or "". ``mend`` is done first, systemd or not."""
 
-    def __init__(self, look: Callable[[], Facts], checks: Sequence[Callable[[], str]]) -> None:
-        self._look, self._checks = look, tuple(checks)
+    def __init__(self, look: Callable[[], Facts], checks: Sequence[Callable[[], str]], mend: Callable[[], None] = lambda: None) -> None:
+        self._look, self._checks, self._mend = look, tuple(checks), mend
         self._period = service.watchdog_period_s()
         self._listened_to = bool(os.environ.get("NOTIFY_SOCKET"))
         self._fed_at = self._told_at = float("-inf")
@@ -96,7 +96,8 @@ class Supervision:
         return next((why for check in self._checks if (why := check())), "")
 
     def turn(self) -> None:
-        """The dispatcher comes round: what is due is told. Never raises; free of charge where nobody listens."""
+        """The dispatcher comes round: what is due is mended and told. Never raises."""
+        self._mend()
         if not self._listened_to:
             return
         now = time.monotonic()
@@ -122,7 +123,7 @@ class Supervision:
 
 def printers_check(board: Callable[[], Board]) -> Callable[[], str]:
     """A printer's loop is never replaced beside its hanging self, which might still send half a slip: a restart of the process is the way.
-    Every other device's loop is only shown as silent; the till goes on without it."""
+    A scanner's is given up for a process (`posagent.hanging`); any other device's is only shown as silent, and the till goes on without it."""
 
     def check() -> str:
         limit = time.monotonic_ns() - PRINTER_SILENT_S * 1_000_000_000

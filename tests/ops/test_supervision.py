@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
@@ -169,6 +170,20 @@ def test_the_journal_says_how_long_its_disk_takes(tmp_path):
     while journal.busy_s():  # it goes back to waiting after the answer
         assert time.monotonic() < deadline
     journal.close()
+
+
+def test_a_supervisor_that_reads_no_more_does_not_hold_up_the_till(tmp_path, monkeypatch):
+    frozen = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    frozen.bind(str(tmp_path / "frozen"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as filling:
+        filling.connect(str(tmp_path / "frozen"))
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                filling.send(b"STATUS=more")
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "frozen"))
+    monkeypatch.setattr(service, "NOTIFY_S", 0.01)
+    service.notify(WATCHDOG="1")  # comes back
+    frozen.close()
 
 
 def test_a_long_start_asks_for_more_time(systemd, monkeypatch):
