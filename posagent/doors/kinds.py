@@ -72,7 +72,7 @@ def not_a_sale(lines: tuple[Line, ...], titles: list[Line], found: Total | NoTot
         for line in titles:
             if not _says(line, pattern):
                 continue
-            if pattern not in {w.PREBILL_SENTENCE, w.EXCHANGE} and w.POLICY.search(line.squeezed):
+            if pattern is not w.PREBILL_SENTENCE and pattern is not w.EXCHANGE and w.POLICY.search(line.squeezed):
                 continue
             return kind, f"{why}: {shown(line)}"
         if pattern is w.REPORT and (why_report := _report_by_numbers(lines, titles)):
@@ -84,10 +84,25 @@ def not_a_sale(lines: tuple[Line, ...], titles: list[Line], found: Total | NoTot
         aside = next((line for line in titles if w.WEAK_NOT_A_SALE.search(line.squeezed)), None)
         if aside:
             return "unknown", f"not a sale: {shown(aside)}"
-    marked = next((line for line in lines if line not in titles and _MARKED.search(line.text)), None)
+    marked = next((line for line in lines if w.ANNOUNCED.search(line.text)), None)
     if marked:
         return "reprint", f"a reprint: {shown(marked)}"
-    return _copy(lines, titles, found)
+    return _copy(lines, titles, found) or _not_paid_in_full(lines, titles, found)
+
+
+def _not_paid_in_full(lines: tuple[Line, ...], titles: list[Line], found: Total | NoTotal) -> tuple[Kind, str] | None:
+    """A deposit with a rest to pay, and a bill that names a table but no payment."""
+    amounts = [amount for line in lines for amount in line.amounts]
+    deposit = next((line for line in lines if w.DEPOSIT_TAKEN.search(line.squeezed) and not w.POLICY.search(line.squeezed)), None)
+    rest = [amount.value for amount in amounts if amount.value > 0 and w.REST.fullmatch(amount.label)]
+    money = {amount.value for amount in amounts if w.PAYMENT.search(amount.label) and not w.REST.fullmatch(amount.label)}
+    if deposit and rest and rest[-1] not in money:
+        return "unknown", f"a deposit was taken, {rest[-1]:,} is still to pay: {shown(deposit)}"
+    table = next((line for line in titles if w.TABLE.search(line.text)), None)
+    written = any(w.COPY_TITLE.search(line.squeezed) for line in titles) or any(w.CHANGE.fullmatch(amount.label) for amount in amounts)
+    if table and isinstance(found, Total) and not written and not is_paid(lines, titles):
+        return "prebill", f"a bill for a table, and no payment stands on it: {shown(table)}"
+    return None
 
 
 _NUMBERED = re.compile(r"(?:no|番号)?[0-9/年月日時分秒]+$")
@@ -95,11 +110,12 @@ _NUMBERED = re.compile(r"(?:no|番号)?[0-9/年月日時分秒]+$")
 
 def _says(line: Line, pattern: re.Pattern[str]) -> bool:
     """A title; a refund's or a report's also with a number or a time behind it: 返品伝票 No.3"""
-    numbered = pattern in {w.REFUND, w.REPORT} and pattern.search(_NUMBERED.sub("", line.squeezed))
-    return bool(pattern.search(line.squeezed) or numbered)
-
-
-_MARKED = re.compile(r"[*【\[<(#] ?(?:再発行|再印字|控え?|コピー|DUPLICATE|REPRINT|COPY) ?[*】\]>)#]", re.IGNORECASE)
+    if pattern.search(line.squeezed):
+        return True
+    if pattern is not w.REFUND and pattern is not w.REPORT:
+        return False
+    bare = _NUMBERED.sub("", line.squeezed)
+    return bare != line.squeezed and bool(pattern.search(bare))
 
 
 def _report_by_numbers(lines: tuple[Line, ...], titles: list[Line]) -> str:
@@ -108,10 +124,27 @@ def _report_by_numbers(lines: tuple[Line, ...], titles: list[Line]) -> str:
         for amount in line.amounts:
             if w.REPORT_LABEL.search(amount.label) and not (change and w.SALES_LABEL.fullmatch(amount.label)):
                 return f"a report: {shown(line)}"
+    if by_payment := _by_payment(lines):
+        return f"a report: ways of payment add up to the total, and nothing was sold: {shown(by_payment)}"
     weak = [line for line in lines if w.WEAK_REPORT.search(line.squeezed) and not w.POLICY.search(line.squeezed)]
     if len(weak) >= 3:
         return f"a report: {shown(weak[0])}, {shown(weak[1])}, {shown(weak[2])}"
     return ""
+
+
+def _by_payment(lines: tuple[Line, ...]) -> Line | None:
+    """現金 22,000 / カード 41,000 / 合計 63,000: a sale names what was sold first, and how it was paid last."""
+    paid: list[int] = []
+    for line in lines:
+        if not line.amounts:
+            continue
+        label, value = line.amounts[0].label, line.amounts[-1].value
+        if w.TOTAL.fullmatch(label) or w.GRAND.fullmatch(label):
+            return line if len(paid) >= 2 and sum(paid) == value else None
+        if not w.PAYMENT.search(label) or w.NOT_PAID.search(label):
+            return None
+        paid.append(value)
+    return None
 
 
 def _copy(lines: tuple[Line, ...], titles: list[Line], found: Total | NoTotal) -> tuple[Kind, str] | None:
@@ -164,3 +197,11 @@ def is_returned_item(line: Line) -> bool:
 
 def shown(line: Line) -> str:
     return repr(line.text if len(line.text) <= 40 else line.text[:39] + "…")
+
+
+def is_paid(lines: tuple[Line, ...], titles: list[Line]) -> bool:
+    """A means of payment with its amount, or the words of a receipt for money received. What is asked for (お支払額) is not paid yet."""
+    amounts = [amount for line in lines for amount in line.amounts if amount.value]
+    if any(w.PAYMENT.search(amount.label) and not w.PAY.fullmatch(amount.label) for amount in amounts):
+        return True
+    return any(w.PAYMENT.search(line.squeezed) and not w.POLICY.search(line.squeezed) for line in titles)

@@ -14,7 +14,7 @@ from posagent.doors import words as w
 from posagent.doors.abroad import may_have_cents, not_in_yen
 from posagent.doors.amounts import Line, read_lines
 from posagent.doors.escpos_text import Document
-from posagent.doors.kinds import Kind, copied, is_returned_item, not_a_sale, refund_word, refunded, shown, titles_of, without_card_slip
+from posagent.doors.kinds import Kind, copied, is_paid, is_returned_item, not_a_sale, refund_word, refunded, shown, titles_of, without_card_slip
 from posagent.doors.profiles import PLAIN, Profile
 from posagent.doors.receipt_no import find_receipt_no
 from posagent.doors.tax_table import find_tax_split
@@ -97,7 +97,7 @@ def read_text(text: str, profile: Profile = PLAIN) -> Receipt:
         too_much = f"the total {found.value:,} is above the profile's limit of {profile.most:,}: too large for one sale"
         return Receipt("unknown", None, number, why=(too_much,), ask=True)
     split, split_why = find_tax_split(lines, found.value)
-    paid = profile.paid == "always" or _is_paid(lines, titles)
+    paid = profile.paid == "always" or is_paid(lines, titles)
     return Receipt("sale", found.value, number, split, paid, found.confidence, (*found.why, *steps, *split_why))
 
 
@@ -111,11 +111,3 @@ def _without_total(lines: tuple[Line, ...], titles: list[Line], found: NoTotal, 
     if order and not found.ask:
         return Receipt("order", None, number, why=(f"an order: {shown(order)}, and no total",))
     return Receipt("unknown", None, number, why=(found.why,), ask=found.ask)
-
-
-def _is_paid(lines: tuple[Line, ...], titles: list[Line]) -> bool:
-    """A means of payment with its amount, or the words of a receipt for money received. What is asked for (お支払額) is not paid yet."""
-    amounts = [amount for line in lines for amount in line.amounts if amount.value]
-    if any(w.PAYMENT.search(amount.label) and not w.PAY.fullmatch(amount.label) for amount in amounts):
-        return True
-    return any(w.PAYMENT.search(line.squeezed) and not w.POLICY.search(line.squeezed) for line in titles)

@@ -203,11 +203,16 @@ def _contradiction(lines: tuple[Line, ...], value: int, proofs: set[int]) -> str
         amount.value
         for line in lines
         for amount in line.amounts
-        if amount.value > 0 and w.PAYMENT.search(amount.label) and not w.NOT_PAID.search(amount.label)
+        if amount.value > 0 and w.PAYMENT.search(amount.label) and not w.NOT_PAID.search(amount.label) and not _asks(amount.label)
     ]
     if other and not change and sum(other) < value and not _is_explained(value - sum(other), explained):
         return f"{sum(other):,} was paid"
     return ""
+
+
+def _asks(label: str) -> bool:
+    """お支払額 and the like ask for money; what pays it stands on another line."""
+    return bool(w.PAY.fullmatch(label) or w.WEAK.fullmatch(label))
 
 
 def _sums(values: Iterable[int]) -> set[int]:
@@ -238,6 +243,10 @@ def _by_points_rule(lines: tuple[Line, ...], best: _Candidate, profile: Profile,
         for amount in line.amounts
         if amount.value and w.POINTS_USED.search(amount.label) and (amount.label != "ポイント" or amount.value < 0)
     ]
+    used = used or [
+        (number, int(spent["points"].replace(",", ""))) for number, line in enumerate(lines) if (spent := w.POINTS_IN_WORDS.search(line.text))
+    ]
+    used = [(number, points) for number, points in used if points]
     if not used:
         return best.value, ""
     points = used[-1][1]
