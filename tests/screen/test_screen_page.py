@@ -574,6 +574,7 @@ def test_the_focus_goes_round_in_the_order_of_reading(counter: Any, server: Any,
     counter.change(questions=QUESTION)
     page = open_page(server)
     expect(page.locator("#sales li")).to_have_count(1)
+    expect(page.locator("#question")).to_be_visible()
     expect(page.locator("#amount")).to_be_focused()
     order = []
     for _ in range(5):

@@ -20,8 +20,9 @@ let shown = { kind: "idle" };
 let lastSlip = null;
 let confirmed = "";
 let sending = false;
+let noted = "";
 let again = false; // Enter was pressed while an answer was awaited
-let refunds = null; // the part that shows what the till took back
+let boxes = null; // the part that shows what waits for a person
 let rest;
 let forgetting;
 let wantsUse = false; // the next amount is not paid yet: something is to be used first
@@ -86,6 +87,7 @@ function takeStatus(found) {
   if (changed && (!open || taken)) redeem.offer(null);
   if (changed && !open?.member && !redeem.offered()) wantsUse = false;
   if (changed && !open) ask.forgetUnpaid();
+  if (changed && open?.proposed && !sending) note("");
   if (changed && open) byId("spoken").textContent = said(shown);
   if (found.level === "action" && found.message && found.code !== before?.code && before) {
     byId("alarm").textContent = `${found.message[current()].title}. ${found.message[current()].todo}`;
@@ -123,10 +125,11 @@ function draw() {
     for (const [part, text] of [[".code", message.code], ["strong", title], ["span", todo]]) banner.querySelector(part).textContent = text;
   }
   const { open } = status ?? {};
-  showStage(shown, open, { using: () => redeem.checkout(open, { use, release, paid: mine(open) ? paid : null }), coupon: (fact) => redeem.worth(fact, redeem.usable(open) ? use : null), rights: () => redeem.shownRights(open), state: [wantsUse, Boolean(mine(open)), redeem.offered()] });
+  showStage(shown, open, { using: () => redeem.checkout(open, { use, release, paid: owed(open) ? paid : null }), coupon: (fact) => redeem.worth(fact, redeem.usable(open) ? use : null), rights: () => redeem.shownRights(open), state: [wantsUse, Boolean(owed(open)), redeem.offered()] });
   drawWords();
-  drawQuestion();
-  drawRefunds();
+  drawSlip();
+  drawBoxes();
+  drawNote();
   sales.show(Boolean(status?.shift_start_seq));
   sales.fill();
 }
@@ -144,15 +147,8 @@ function drawWords() {
   for (const key of byId("keypad").querySelectorAll("[data-word]")) key.textContent = t(key.dataset.word);
 }
 
-function drawQuestion() {
-  const question = status?.questions?.[0];
-  byId("question").hidden = !question;
-  if (question) {
-    byId("question-title").textContent = t("question");
-    byId("question").querySelector("p").textContent = question.member ? t("question_sub", question.member) : "";
-    for (const answer of byId("question").querySelectorAll("button")) answer.textContent = t(answer.dataset.answer);
-  }
-  const job = question?.job ?? lastSlip;
+function drawSlip() {
+  const job = status?.questions?.[0]?.job ?? lastSlip;
   byId("slip").hidden = !job || byId("slip").dataset.failed === job;
   byId("slip-title").textContent = t("slip");
   byId("slip-open").setAttribute("aria-label", t("enlarge"));
@@ -162,16 +158,23 @@ function drawQuestion() {
   if (job && picture.getAttribute("src") !== address) picture.src = address;
 }
 
-async function drawRefunds() {
-  if (!refunds && !status?.refunds?.length) return;
-  refunds ??= await sales.load("./refund.js");
-  refunds?.show(status.refunds);
+async function drawBoxes() {
+  if (!boxes && !status?.questions?.length && !status?.refunds?.length) return;
+  boxes ??= await sales.load("./boxes.js");
+  boxes?.show(status, (problem) => stage({ kind: "trouble", fact: { message: problem ?? sales.LOST } }, "bad"));
 }
 
 // ---------------------------------------------------------------- the typed amount
 
+// Where there is nothing else to say: what Enter on the empty field confirms.
+function drawNote() {
+  const { open } = status ?? {};
+  byId("entry-note").textContent = noted || (open?.proposed && !byId("amount").value ? t("proposed", yen(open.amount)) : "");
+}
+
 function note(text, bad = false) {
-  byId("entry-note").textContent = text;
+  noted = text;
+  drawNote();
   byId("entry").classList.toggle("bad", bad);
 }
 
@@ -356,25 +359,17 @@ async function act(wish) {
 const use = (what) => act((onWaiting) => redeem.use(what, onWaiting));
 const release = (id) => act((onWaiting) => redeem.release(id, onWaiting));
 
-// The sale that was typed here and waits for its payment, if that is the open one.
-function mine(open) {
+// The word that the open sale is paid: of one that was read at the till, or of one that was typed here as unpaid.
+function owed(open) {
+  const { amount: total, sale_id: confirms } = open ?? {};
+  if (open?.proposed) return { body: { total, source: "typed", confirms } };
   const unpaid = ask.unpaid();
-  return unpaid && open?.paid === false && unpaid.total === open.amount ? unpaid : null;
+  return unpaid && open?.paid === false && unpaid.total === total ? { key: unpaid.key, body: { total, source: "typed", paid: true } } : null;
 }
 
 function paid() {
-  const sale = mine(status?.open);
-  if (sale) act((onWaiting) => ask.post("/v1/sales", { total: sale.total, source: "typed", paid: true }, { key: sale.key, onWaiting }));
-}
-
-async function answer(event) {
-  const button = event.target.closest("[data-answer]");
-  const question = status?.questions?.[0];
-  if (!button || !question) return;
-  const body = { came_out: button.dataset.answer === "yes" };
-  const result = await ask.post(`/v1/print/${encodeURIComponent(question.job)}/answer`, body);
-  if (!result.ok) stage({ kind: "trouble", fact: { message: result.problem ?? sales.LOST } }, "bad");
-  byId("amount").focus();
+  const word = owed(status?.open);
+  if (word) act((onWaiting) => ask.post("/v1/sales", word.body, { key: word.key, onWaiting }));
 }
 
 function wire() {
@@ -399,7 +394,6 @@ function wire() {
     await sound.wake();
     draw();
   });
-  byId("question").addEventListener("click", answer);
   byId("sales").addEventListener("keydown", sales.arrows);
   byId("sale").addEventListener("close", () => byId("amount").focus());
   byId("slip-picture").addEventListener("error", () => {
