@@ -19,6 +19,7 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
+from tools.make_manual import write_manual
 from tools.package_control import CAMERA, CORE, Package, write_control
 from tools.package_environment import Environment, build_environment
 
@@ -54,6 +55,7 @@ def build(dist: Path, wheels: Path, *, packages: Sequence[Package] = (CORE, CAME
         core, camera = Path(scratch, "core"), Path(scratch, "camera")
         trees = {CORE: core, CAMERA: camera}
         build_environment(Environment(core, camera if CAMERA in packages else None), ROOT, wheels, epoch)
+        write_manual(core, version)
         return [_packed(package, trees[package], version, epoch, dist, fast=fast) for package in packages]
 
 
@@ -63,6 +65,7 @@ def lay_out(tree: Path, wheels: Path) -> None:
     tree.mkdir(parents=True)
     epoch = source_date_epoch()
     build_environment(Environment(tree, None), ROOT, wheels, epoch)
+    write_manual(tree, product_version())
     write_control(CORE, tree, product_version(), os.uname().machine, sysconfig.get_python_version(), ROOT)
 
 

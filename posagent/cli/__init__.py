@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pair": ("posagent.cli.pair", "let a web page or a program call the agent: a code, printed or shown"),
     "tokens": ("posagent.cli.tokens", "who may call the agent by token; take that back"),
     "staff": ("posagent.cli.staff", "make the entry of a person whose PIN releases voids, refunds and closings"),
+    "version": ("posagent.cli.version", "which posagent this is, and on what it runs"),
     "cloud": ("posagent.cli.cloud", "the receiver: serve it, enrol registers, publish programs, prove its books"),
 }
 
