@@ -1,6 +1,6 @@
 """Owns `make lab`: builds what is needed, plays the scenarios, compares the books, writes the report. Exit 0 only when everything agreed.
 
-    python -m tools.lab [--long] [--only NAME,NAME] [--out DIR] [--package FILE] [--seed N] [--tcg]
+    python -m tools.lab [--long] [--only NAME,NAME] [--out DIR] [--package FILE] [--seed N] [--cuts N] [--soak-minutes N] [--tcg]
 """
 
 from __future__ import annotations
@@ -28,18 +28,20 @@ from tools.lab.wire import HandLost
 
 ROOT = Path(__file__).resolve().parents[2]
 SOAK_S = 3600
+SHORT_CUTS, LONG_CUTS = 3, 25
 MARK = "made-by-lab.txt"
 
 
 def main(words: list[str]) -> int:
     """0: everything agreed; 1: something was found; 2: usage; 69: the lab cannot run here."""
     parser = argparse.ArgumentParser(prog="tools.lab", description="plays a whole register PC in a virtual machine and compares its books")
-    parser.add_argument("--long", action="store_true", help="25 power cuts, a soak of an hour, long measurements")
+    parser.add_argument("--long", action="store_true", help="25 power cuts, a camera, a soak of an hour, long measurements")
     parser.add_argument("--only", default="", metavar="NAME,NAME", help=f"of: {', '.join(scenario.name for scenario in ALL)}")
     parser.add_argument("--out", type=Path, default=ROOT / "dist" / "lab", help="where the report goes (default: %(default)s)")
     parser.add_argument("--package", type=Path, help="a built package; otherwise this checkout is packed")
     parser.add_argument("--seed", type=int, default=20261122, help="of the dice (default: %(default)s)")
     parser.add_argument("--soak-minutes", type=int, default=SOAK_S // 60, help="length of the soak in the long form (default: %(default)s)")
+    parser.add_argument("--cuts", type=int, default=0, help=f"how many power cuts (default: {SHORT_CUTS}, in the long form {LONG_CUTS})")
     parser.add_argument("--tcg", action="store_true", help="no KVM, even where there is one")
     args = parser.parse_args(words)
     missing = [tool for tool in ("qemu-system-x86_64", "qemu-img", "debootstrap", "dpkg-deb", "mkfs.ext4") if shutil.which(tool) is None]
@@ -85,7 +87,8 @@ def _run(args: argparse.Namespace, chosen: list[Scenario]) -> dict[str, Any]:
     say(f"{package.name}, {'KVM' if kvm else 'without KVM'}")
     work = args.out / "work"
     register = Register(work, guest_image, [package], kvm=kvm, say=say)
-    play = Play(args.long, random.Random(args.seed), package, args.out, args.soak_minutes * 60)
+    cuts = args.cuts or (LONG_CUTS if args.long else SHORT_CUTS)
+    play = Play(args.long, random.Random(args.seed), package, args.out, args.soak_minutes * 60, cuts)
     story: dict[str, Any] = {
         "schema": 1, "started": datetime.now().astimezone().isoformat(timespec="seconds"), "package": package.name, "kvm": kvm,
         "form": "long" if args.long else "short", "seed": args.seed, "scenarios": [], "wrong": [], "figures": {},

@@ -18,9 +18,9 @@ ALL: tuple[Scenario, ...] = (
     Scenario("twins", "Two equal scanners without serial numbers", twins.play),
     Scenario("camera", "A camera reads cards, its cable pulled and put back", camera.play, short=False),
     Scenario("idle", "Nothing happens", idle.play),
+    Scenario("clock", "The clock jumps", clock.play),
     Scenario("power", "The power is cut at random moments", power.play),
     Scenario("upgrade", "An upgrade and a rollback under load", upgrade.play),
     Scenario("disk", "The disk is full", disk.play),
-    Scenario("clock", "The clock jumps", clock.play),
     Scenario("soak", "Everything at once, for a long time", soak.play, short=False),
 )

@@ -14,7 +14,6 @@ from tools.lab.register import READY_S, TOLD_S, Failed, Register
 from tools.lab.scenarios.scenario import Figures, Play
 from tools.lab.wire import HandLost
 
-SHORT, LONG = 3, 25
 OFF_S = 300.0
 LONGEST_S = 6.0  # a checkout with its slips takes about so long where nothing accelerates
 
@@ -25,7 +24,7 @@ def play(register: Register, play: Play) -> Figures:
     firsts: list[float] = []
     boots: list[float] = []
     basics: list[float] = []
-    for number in range(LONG if play.long else SHORT):
+    for number in range(play.cuts):
         open_sales = _cut_within(register, play.dice)
         boots.append(round(register.boot(), 1))
         powered = register.machine.powered_at

@@ -22,6 +22,7 @@ class Play:
     package: Path
     out: Path
     soak_s: int
+    cuts: int
 
 
 @dataclass(frozen=True, slots=True)
