@@ -91,13 +91,16 @@ def not_a_sale(lines: tuple[Line, ...], titles: list[Line], found: Total | NoTot
 
 
 def _not_paid_in_full(lines: tuple[Line, ...], titles: list[Line], found: Total | NoTotal) -> tuple[Kind, str] | None:
-    """A deposit with a rest to pay, and a bill that names a table but no payment."""
+    """A deposit with a rest to pay, what is still owed, and a bill that names a table but no payment."""
     amounts = [amount for line in lines for amount in line.amounts]
     deposit = next((line for line in lines if w.DEPOSIT_TAKEN.search(line.squeezed) and not w.POLICY.search(line.squeezed)), None)
     rest = [amount.value for amount in amounts if amount.value > 0 and w.REST.fullmatch(amount.label)]
     money = {amount.value for amount in amounts if w.PAYMENT.search(amount.label) and not w.REST.fullmatch(amount.label)}
     if deposit and rest and rest[-1] not in money:
         return "unknown", f"a deposit was taken, {rest[-1]:,} is still to pay: {shown(deposit)}"
+    owed = next((line for line in lines for amount in line.amounts if amount.value > 0 and w.UNPAID.search(amount.label)), None)
+    if owed:
+        return "prebill", f"not paid yet: {shown(owed)}"
     table = next((line for line in titles if w.TABLE.search(line.text)), None)
     written = any(w.COPY_TITLE.search(line.squeezed) for line in titles) or any(w.CHANGE.fullmatch(amount.label) for amount in amounts)
     if table and isinstance(found, Total) and not written and not is_paid(lines, titles):

@@ -45,13 +45,13 @@ class _Candidate:
 
 def find_total(lines: tuple[Line, ...], profile: Profile) -> Total | NoTotal:
     """The total of one receipt."""
-    candidates = _candidates(lines, profile)
+    proofs = _proofs(lines)
+    candidates = _candidates(lines, profile, proofs)
     candidates = [one for one in candidates if one.rank > 1] or candidates
     if not candidates:
-        return NoTotal("no line says what the total is (合計, お会計, TOTAL …)", ask=False)
+        return _by_change(lines) or NoTotal("no line says what the total is (合計, お会計, TOTAL …)", ask=False)
     if not profile.decimals and any(amount.decimals and amount.value == candidates[-1].value for line in lines for amount in line.amounts):
         return NoTotal("amounts with decimals: this is not yen; set decimals = 2 in the profile if hundredths are meant")
-    proofs = _proofs(lines)
     sure = [one for one in candidates if not one.doubtful or one.value in proofs]
     if not sure:
         beside = ", ".join(str(one.value) for one in candidates)
@@ -94,17 +94,31 @@ def _counted(lines: tuple[Line, ...], best: _Candidate, profile: Profile, proofs
     return Total(value, "high" if confirmed or best.rank == 5 else "medium", tuple(why), kind)
 
 
+def _by_change(lines: tuple[Line, ...]) -> Total | None:
+    """Nothing names the total, but money was handed over, change was given, and the difference stands on the receipt (ticket machines)."""
+    handed = {amount.value for _, amount in _labelled(lines, w.DEPOSIT) if amount.value}
+    back = {amount.value for _, amount in _labelled(lines, w.CHANGE)}
+    if len(handed) != 1 or len(back) != 1:
+        return None
+    value = next(iter(handed)) - next(iter(back))
+    if value <= 0 or not any(amount.value == value for line in lines for amount in line.amounts):
+        return None
+    return Total(value, "medium", (f"no line is named total; {next(iter(handed)):,} was handed over and {next(iter(back)):,} given back",))
+
+
 # ---------------------------------------------------------------- candidates
 
 
-def _candidates(lines: tuple[Line, ...], profile: Profile) -> list[_Candidate]:
+def _candidates(lines: tuple[Line, ...], profile: Profile, proofs: set[int]) -> list[_Candidate]:
     own = {squeeze(word) for word in profile.total}
     never = {squeeze(word) for word in profile.not_total}
     found: list[_Candidate] = []
     for number, line in enumerate(lines):
         for place, amount in enumerate(line.amounts):
             rank = _rank(amount.label, own, never)
-            if rank:
+            if rank is None and w.FEE.fullmatch(amount.label) and amount.value in proofs:
+                rank = 1
+            if rank and not (amount.value == 0 and w.REST.fullmatch(amount.label)):  # nothing is left to pay
                 found += _beside(rank, number, line.amounts[place:])
         if not any(amount.sure for amount in line.amounts) and number + 1 < len(lines):
             label = _label_alone(line)
