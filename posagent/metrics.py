@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MOST_SERIES = 200
 MOST_CODES = 60
+MOST_ROUTES = 40
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 _TICKS = os.sysconf("SC_CLK_TCK")
 _JOBS = "SELECT printer, state, count(*) AS n FROM job GROUP BY printer, state ORDER BY printer, state"
@@ -30,9 +31,11 @@ _CODE = re.compile(r"[A-Z]\d{3}")
 
 
 class Counts:
-    """What the dispatcher counts. One thread writes; readers see every count whole."""
+    """What the dispatcher counts, and the web server: each count is written by one thread; readers see every one whole."""
 
     def __init__(self) -> None:
+        self.requests: Counter[tuple[str, str]] = Counter()  # route, status
+        self.refused: Counter[str] = Counter()  # by the code of the refusal
         self.scans: Counter[tuple[str, str]] = Counter()  # device, result
         self.opened: Counter[str] = Counter()
         self.told: Counter[str] = Counter()
@@ -45,6 +48,13 @@ class Counts:
         self.scans[device, result] += 1
         self.handled[next((bucket for bucket in BUCKETS_S if took <= bucket), float("inf"))] += 1
         self.handled_s += took
+
+    def request(self, route: str, status: int, refused: str) -> None:
+        """A request was answered. ``route``: one of the server's own names; ``refused``: the policy's code where it let nobody in, else ""."""
+        pair = (route, str(status))
+        self.requests[pair if pair in self.requests or len(self.requests) < MOST_ROUTES else ("other", "other")] += 1
+        if refused:
+            self.refused[refused] += 1
 
     def message(self, code: str) -> None:
         """Something was told on the page; what is no code of ours, or one too many, is counted as "other"."""
@@ -118,6 +128,10 @@ def _counts(page: Page, counts: Counts) -> None:
     page.add("posagent_scans_total", "counter", "Scans by device and what they were.", scans)
     told = [({"code": code}, count) for code, count in sorted(counts.told.copy().items())]
     page.add("posagent_told_total", "counter", "Messages on the page, by code.", told)
+    asked = [({"route": route, "code": code}, count) for (route, code), count in sorted(counts.requests.copy().items())]
+    page.add("posagent_api_requests_total", "counter", "Requests to the page and to /v1, by route and status.", asked)
+    refused = [({"reason": code}, count) for code, count in sorted(counts.refused.copy().items())]
+    page.add("posagent_api_denied_total", "counter", "Requests that the policy refused, by its code (E700: foreign, E703: no token).", refused)
     help_text = "From the last byte of a scan to its answer, recorded."
     page.histogram("posagent_scan_handle_seconds", help_text, counts.handled.copy(), counts.handled_s)
 

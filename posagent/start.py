@@ -170,6 +170,7 @@ def _started(
             unix_path=str(settings.screen.socket or ""),
             foreign_origins=settings.screen.allowed_origins,
             access=access,
+            count=agent.counts.request,
         )
         agent.closers.append(server.stop)
         agent.awaited.append(threading.Thread(target=server.run, name="page", daemon=True))

@@ -3,7 +3,7 @@
 The checks run in this order and the first failure wins: peer, Host, method and sizes, Origin, preflight, content type and Idempotency-Key,
 token, scope, release by PIN. Nothing of a refused request is echoed or logged but its code. A Unix socket skips what only browsers need (Host,
 Origin, tokens): its file mode decides who may connect, and the kernel's word on the peer decides what it may do. What was found out about the
-caller goes to the routes as ``scope["caller"]``.
+caller goes to the routes as ``scope["caller"]``, and the code of a refusal to whoever counts as ``scope["refused"]``.
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ class Policy:
             await self._app(scope, receive, send_on)
         except Problem as problem:
             log.info("refused code=%s status=%d", problem.code, problem.status)
+            scope["refused"] = problem.code
             await _answer(problem, send_on)
 
     def _cors(self, foreign: str) -> list[tuple[bytes, bytes]]:

@@ -3,7 +3,7 @@ nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from posagent.screen.access import Access
@@ -41,6 +41,10 @@ def is_open(path: str) -> bool:
 
 def _below(path: str, places: tuple[str, ...]) -> bool:
     return any(path == place or path.startswith(f"{place}/") for place in places)
+
+
+Count = Callable[[str, int, str], None]
+"""(route, status, code of the refusal or ""): called for every answer."""
 
 
 @dataclass(frozen=True, slots=True)

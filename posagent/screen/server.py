@@ -17,7 +17,7 @@ from posagent.screen.access import Access
 from posagent.screen.backend import Backend
 from posagent.screen.listen import open_tcp, open_unix
 from posagent.screen.peers import peers_here
-from posagent.screen.rules import Rules, hosts_of
+from posagent.screen.rules import Count, Rules, hosts_of
 
 if TYPE_CHECKING:
     from posagent.screen.calls import RecentAnswers
@@ -48,9 +48,10 @@ class ScreenServer:
         foreign_origins: Sequence[str] = (),
         access: Access | None = None,
         idle_s: float = IDLE_S,
+        count: Count = lambda route, status, refused: None,
     ) -> None:
         self._backend = backend
-        self._idle_s = idle_s
+        self._idle_s, self._count = idle_s, count
         self._listeners = list(sockets or [])
         self._unix_path = ""  # ours to remove; a socket from systemd is not
         try:
@@ -93,7 +94,7 @@ class ScreenServer:
                 from posagent.screen.web import Run
 
                 recent = recent or RecentAnswers()
-                self._now = Run(self._backend, self._listeners, self._rules, recent, self._idle_s)
+                self._now = Run(self._backend, self._listeners, self._rules, recent, self._idle_s, self._count)
                 if self._stopped:
                     return
                 log.debug("web server starts")

@@ -14,6 +14,7 @@ from typing import Any
 
 import h11
 import uvicorn
+from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
@@ -24,7 +25,7 @@ from posagent.screen.events import Streams
 from posagent.screen.peers import Peer, peer_of
 from posagent.screen.policy import HEADER_BYTES, App, Policy, Receive, Send
 from posagent.screen.problems import MEDIA_TYPE, Problem, body
-from posagent.screen.rules import Rules
+from posagent.screen.rules import Count, Rules
 
 CONNECTIONS = 32
 CONNECTIONS_OF_ONE = 8
@@ -37,8 +38,11 @@ _STOP_S = 2
 class Run:
     """One run. `stop` may be called from any thread, also before `serve`."""
 
-    def __init__(self, backend: Backend, listeners: Sequence[socket.socket], rules: Rules, recent: RecentAnswers, idle_s: float) -> None:
+    def __init__(
+        self, backend: Backend, listeners: Sequence[socket.socket], rules: Rules, recent: RecentAnswers, idle_s: float, count: Count
+    ) -> None:
         self._backend, self._listeners, self._rules, self._recent, self._idle_s = backend, listeners, rules, recent, idle_s
+        self._count = count
         self._server: _Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped = False
@@ -61,7 +65,9 @@ class Run:
         calls = Calls()
         streams = Streams(self._backend, calls)
         bugs: list[Exception] = []
-        app = Policy(Api(self._backend, calls, streams, self._recent, self._rules.access).app, self._rules)
+        api = Api(self._backend, calls, streams, self._recent, self._rules.access).app
+        names = {route.path.split("/")[2] for route in api.routes if isinstance(route, Route) and route.path.startswith("/v1/")}
+        app = counted(Policy(api, self._rules), frozenset(names), self._count)
         server = _Server(_config(_bug_trap(app, bugs, lambda: server.stop())), self._listeners, streams, self._idle_s)
         self._server, self._loop = server, asyncio.get_running_loop()
         if self._stopped:
@@ -72,6 +78,21 @@ class Run:
             calls.close()
         if bugs:
             raise bugs[0]
+
+
+def counted(app: App, names: frozenset[str], count: Count) -> App:
+    """Counts every answer: by the first name below /v1 if it is one of ``names``, "page" for what is not below it, never by what was typed."""
+
+    async def counting(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        async def send_on(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                name = scope["path"].split("/")[2] if scope["path"].startswith("/v1/") else "page"
+                count(name if name in names | {"page"} else "other", message["status"], scope.get("refused", ""))
+            await send(message)
+
+        await app(scope, receive, send_on)
+
+    return counting
 
 
 def _bug_trap(app: App, bugs: list[Exception], stop: Callable[[], None]) -> App:

@@ -7,12 +7,13 @@ import re
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posagent.metrics import BUCKETS_S, MOST_SERIES, Counts, Page
+from posagent.metrics import BUCKETS_S, MOST_ROUTES, MOST_SERIES, Counts, Page
 from posagent.screen.rules import is_open, scopes_of
 
 LINE = re.compile(r'[a-z][a-z0-9_]*(\{[a-z]+="[^"\n]*"(,[a-z]+="[^"\n]*")*\})? -?[0-9.e+]+(inf)?')
@@ -69,6 +70,29 @@ def test_a_program_needs_a_technicians_token() -> None:
     assert scopes_of("/metrics") == {"tech"}
 
 
+def test_requests_are_counted_by_route_and_status_and_refusals_by_their_code(till: Any) -> None:
+    till.start()
+    for target in ("/v1/status", "/v1/status", "/v1/nonsense-4901234567894", "/v1/", "/metrics", "/v1/status?" + "x" * 3000):
+        till.get(target)
+    series = well_formed(till.get("/metrics")[1])
+    asked = {name.removeprefix("posagent_api_"): value for name, value in series.items() if name.startswith("posagent_api_")}
+    assert asked == {
+        'requests_total{route="status",code="200"}': 2,
+        'requests_total{route="status",code="414"}': 1,
+        'requests_total{route="other",code="404"}': 2,
+        'requests_total{route="page",code="200"}': 1,
+        'denied_total{reason="E707"}': 1,
+    }
+
+
+def test_whatever_is_asked_for_the_requests_stay_a_few_series() -> None:
+    counts = Counts()
+    for number in range(500):
+        counts.request("status", 100 + number, "")
+    assert len(counts.requests) == MOST_ROUTES + 1
+    assert counts.requests["other", "other"] == 500 - MOST_ROUTES
+
+
 def random_codes(seed: int, count: int) -> list[tuple[str, str]]:
     """(text, AIM identifier) of members' codes of three kinds, some with a wrong check digit; the number is what may never be seen again."""
     from random import Random
@@ -100,6 +124,7 @@ def test_no_member_number_leaves_by_log_figure_status_argument_or_journal(till, 
             till.scanner.scan(text, aim)
         while sum(value for name, value in page.items() if name.startswith("posagent_scans_total")) < min(first + 60, count):
             assert time.monotonic() < deadline, page
+            till.heard()  # as systemd does: it reads what it is told
             status, text = till.get("/metrics")
             assert status == 200
             page = well_formed(text)
