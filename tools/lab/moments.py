@@ -11,8 +11,9 @@ import re
 import time
 from dataclasses import dataclass
 
-from tools.lab.register import Failed, Register
+from tools.lab.register import Register
 
+LOGGED_S = 30.0
 _TRIES = 5
 # The same piece of Python in the guest and here: integers, a list, a dictionary. Processor seconds of the best of some tries.
 _WORK = f"""
@@ -50,24 +51,28 @@ def now(register: Register) -> float:
     return float(register.hand.sure("cut -d' ' -f1 /proc/uptime"))
 
 
-def said(register: Register, pattern: str, since: float) -> float:
-    """When the agent's log first said something after ``since``. Raises Failed when it did not."""
-    return _first(register, "-u posagent", pattern, since)
+def said(register: Register, pattern: str, since: float, within_s: float = LOGGED_S) -> float:
+    """When the agent's log first said something after ``since``; waits for it. Raises Failed when it does not."""
+    return _first(register, "-u posagent", pattern, since, within_s)
 
 
 def kernel_said(register: Register, pattern: str, since: float) -> float:
     """The same for the kernel's log."""
-    return _first(register, "-k", pattern, since)
+    return _first(register, "-k", pattern, since, LOGGED_S)
 
 
-def _first(register: Register, which: str, pattern: str, since: float) -> float:
-    shown = register.hand.sure(f"journalctl --sync; journalctl -b {which} -n 400 -o json --output-fields=MESSAGE --no-pager")
-    for line in shown.splitlines():
-        entry = json.loads(line)
-        at = int(entry["__MONOTONIC_TIMESTAMP"]) / 1e6
-        if at >= since and re.search(pattern, str(entry.get("MESSAGE", ""))):
-            return at
-    raise Failed(f"the log ({which}) never said {pattern!r} after {since:.3f} s; it ends with:\n{register.log_tail()}")
+def _first(register: Register, which: str, pattern: str, since: float, within_s: float) -> float:
+    found: list[float] = []
+
+    def there() -> bool:
+        shown = register.hand.sure(f"journalctl -b {which} -n 400 -o json --output-fields=MESSAGE --no-pager")
+        entries = [json.loads(line) for line in shown.splitlines()]
+        times = [(int(entry["__MONOTONIC_TIMESTAMP"]) / 1e6, str(entry.get("MESSAGE", ""))) for entry in entries]
+        found.extend(at for at, words in times if at >= since and re.search(pattern, words))
+        return bool(found)
+
+    register.until(there, within_s, f"the log ({which}) says {pattern!r} after {since:.3f} s")
+    return found[0]
 
 
 def udev_done(register: Register, since: float) -> float:

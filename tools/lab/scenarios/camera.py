@@ -1,7 +1,7 @@
 """A camera through the kernel's own test driver: cards held before it, its cable pulled, a card after it is back.
 
 vivid's output node is looped to its capture node (Linux Documentation/admin-guide/media/vivid.rst), so that what the lab streams into the
-one is what the agent's camera sees. Its control "disconnect" is the cable.
+one is what the agent's camera sees. Its control "disconnect" is the cable; it comes back by itself when the agent has let go of it.
 """
 
 from __future__ import annotations
@@ -46,20 +46,17 @@ def play(register: Register, play: Play) -> Figures:
     register.hand.sure(_PLUG)
     register.use(register.settings() + _TABLE)
     register.until(lambda: register.device("cam").get("state") == "ready", OPEN_S, "the camera is usable")
-    figures["camera_card_to_grant_s"] = [_card(register, total) for total in (1500, 2500)]
+    reads = [_card(register, total) for total in (1500, 2500)]
     out = moments.now(register)
     register.hand.sure("v4l2-ctl -d /dev/video0 -c disconnect=1")
-    register.until(lambda: register.device("cam").get("state") == "gone", OPEN_S, "the camera is gone")
-    figures["camera_unplug_to_noticed_ms"] = round((moments.said(register, r"\bcam is gone", out) - out) * 1000)
-    register.until(lambda: register.hand.run("rmmod vivid").rc == 0, OPEN_S, "the kernel lets the old camera go")
-    back = moments.now(register)
-    register.hand.sure(_PLUG)
-    register.until(lambda: register.device("cam").get("state") == "ready", OPEN_S, "the camera is usable again")
-    figures["camera_replug_to_scanning_ms"] = round((moments.said(register, r"\bcam is ready", back) - back) * 1000)
-    figures["camera_card_to_grant_s"].append(_card(register, 3500))
+    gone = moments.said(register, r"\bcam is gone", out, OPEN_S)
+    back = moments.kernel_said(register, "vivid-.*: reconnect", out)
+    ready = moments.said(register, r"\bcam is ready", back, OPEN_S)
+    figures |= {"camera_unplug_to_noticed_ms": round((gone - out) * 1000), "camera_replug_to_scanning_ms": round((ready - back) * 1000)}
+    reads.append(_card(register, 3500))
     register.use(register.settings())
     register.devices_ok("gun", "pos", "com")
-    return figures
+    return figures | {"camera_card_to_read_s": reads}
 
 
 def _card(register: Register, total: int) -> float:
