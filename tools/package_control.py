@@ -39,6 +39,7 @@ CORE = Package(
         ("systemd/posagent.tmpfiles", "usr/lib/tmpfiles.d/posagent.conf", 0o644),
         ("systemd/71-posagent.rules", "usr/lib/udev/rules.d/71-posagent.rules", 0o644),
         ("systemd/86-posagent-brltty.rules", "usr/lib/udev/rules.d/86-posagent-brltty.rules", 0o644),
+        ("systemd/cups-backend.sh", "usr/lib/cups/backend/posagent", 0o755),
         ("systemd/posagent-router.conf", "usr/share/doc/posagent/examples/posagent-router.conf", 0o644),
         ("systemd/73-posagent-router.rules", "usr/share/doc/posagent/examples/73-posagent-router.rules", 0o644),
         ("config/posagent.example.toml", "usr/share/doc/posagent/examples/posagent.toml", 0o644),

@@ -14,6 +14,7 @@ from fcntl import ioctl
 from pathlib import Path
 
 from drivers.escpos.link import DescriptorLink, holder_of, open_trouble
+from posagent.errors import DeviceMissing
 from posagent.ports import Found
 
 LPGETSTATUS = 0x060B  # linux/lp.h
@@ -30,6 +31,17 @@ def open_lp(name: str, node: str) -> DescriptorLink:
         return int(struct.unpack("i", ioctl(fd, LPGETSTATUS, b"\0" * 4))[0])
 
     return DescriptorLink(name, fd, lambda: os.close(fd), session_proves_power=True, ends=False, port_status=port_status)
+
+
+def only_node(name: str, devices: Path = Path("/dev")) -> str:
+    """The printer's node where only one is plugged in. Its number says nothing: a keyboard's /dev/usb/hiddev0 counts from the same row.
+    Raises DeviceMissing."""
+    nodes = sorted(devices.glob("posagent/printer-*")) or sorted(devices.glob("usb/lp*"))
+    if not nodes:
+        raise DeviceMissing(f"{name}: no USB printer is plugged in; look at its cable and power")
+    if len(nodes) > 1:
+        raise DeviceMissing(f"{name}: {len(nodes)} USB printers are plugged in; name one: node = {' or '.join(map(str, nodes))}")
+    return str(nodes[0])
 
 
 def find_lp() -> Iterator[Found]:

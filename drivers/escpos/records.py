@@ -109,10 +109,10 @@ SERIAL = Driver(
 
 
 def _open_lp(name: str, options: Options) -> Printer:
-    from drivers.escpos.link_lp import open_lp
+    from drivers.escpos.link_lp import only_node, open_lp
     from drivers.escpos.printer import EscposPrinter
 
-    return EscposPrinter(name, open_lp(name, options["node"]), *kind_of(options))
+    return EscposPrinter(name, open_lp(name, options["node"] or only_node(name)), *kind_of(options))
 
 
 def _find_lp() -> Iterable[Found]:
@@ -127,7 +127,7 @@ LP = Driver(
     title="ESC/POS printer on USB, through the kernel (/dev/usb/lpN)",
     maturity="experimental",
     source=_SOURCE + "; linux drivers/usb/class/usblp.c",
-    options={"node": Option(str, "the printer's node, /dev/usb/lp0 or a name under /dev/posagent", default="/dev/usb/lp0"), **_COMMON},
+    options={"node": Option(str, "its node under /dev/posagent or /dev/usb; left out: the only one that is plugged in", default=""), **_COMMON},
     open=_open_lp,
     find=_find_lp,
     preview=_preview,

@@ -73,7 +73,7 @@ def nobody_else_wants_them(case: Case) -> Iterator[Finding]:
         if name.startswith("tty") and host.is_active(f"serial-getty@{name}.service"):
             yield problem("getty", device=device.name, node=f"/dev/{name}", unit=f"serial-getty@{name}.service")
     queues = host.read("/etc/cups/printers.conf") or ""
-    usb = [device for device in settings.of("printer") if "usb" in device.driver or "/dev/usb/lp" in str(_node(case, device))]
+    usb = [device for device in settings.of("printer") if device.driver in {"escpos-usb", "escpos-lp"}]
     if usb and "DeviceURI usb://" in queues:
         yield problem("cups_queue", device=usb[0].name)
 

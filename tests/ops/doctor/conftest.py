@@ -148,10 +148,10 @@ class Machine:
         self.text = self.text.replace("/dev/serial/by-id/usb-Datalogic_Gryphon-if00", node)
 
     def usb_printer(self) -> None:
-        """The printer hangs on USB."""
-        self.put("/dev/usb/lp0", mode=0o660)
+        """The printer hangs on USB, under the name that our udev rule gives it."""
+        self.put("/dev/posagent/printer-04b8-0e15-1-2", mode=0o660)
         network = 'driver = "escpos-tcp"\nhost = "127.0.0.1"\nport = {printer}'
-        self.text = self.text.replace(network, 'driver = "escpos-lp"\nnode = "/dev/usb/lp0"')
+        self.text = self.text.replace(network, 'driver = "escpos-lp"\nnode = "/dev/posagent/printer-04b8-0e15-1-2"')
 
     def keys(self, **how: Any) -> dict[str, str]:
         """What the doctor finds: key -> level."""
