@@ -131,3 +131,11 @@ def open_pty(name: str, path: str) -> End:
         os.close(slave)
         raise DeviceBusy(f"{name}: cannot make {path}: {trouble.strerror}; does its folder exist and belong to posagent?") from trouble
     return End(master, also=slave)  # our own hold on the slave keeps the line up while the POS closes and opens it
+
+
+def address_of(name: str, key: str, text: str) -> tuple[str, int]:
+    """host:port. Raises SettingsError."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise SettingsError(f"{name}: {key} must be an address like 192.168.1.50:9100 or a path like /dev/usb/lp0, not '{text}'")
+    return host.strip("[]"), int(port)

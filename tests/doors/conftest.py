@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -26,10 +27,12 @@ class Running:
         self.sales: list[CapturedSale] = []
         self.troubles: list[DeviceError] = []
         self.ready = threading.Event()
+        self.opened = 0
+        self.door: CapturePrinter | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        assert self.ready.wait(5)
+        assert self.ready.wait(20)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -40,6 +43,8 @@ class Running:
                 self._stop.wait(0.02)
                 continue
             door.understand_with(self.understand)
+            self.door = door
+            self.opened += 1
             self.ready.set()
             try:
                 while not self._stop.is_set():
@@ -49,9 +54,16 @@ class Running:
             finally:
                 door.close()
 
+    def until(self, holds: Callable[[], object], timeout_s: float = 30) -> None:
+        """Waits for the door's thread."""
+        deadline, pause = time.monotonic() + timeout_s, threading.Event()
+        while not holds():
+            assert time.monotonic() < deadline, "the condition did not come true in time"
+            pause.wait(0.005)
+
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join(5)
+        self._thread.join(20)
         assert not self._thread.is_alive()
 
 
