@@ -313,3 +313,16 @@ def diagnostic_slip(head: Head, *, facts: Sequence[tuple[str, str]], code: str =
     codes: list[Line] = [Barcode("jan13", code), Feed(), Barcode("code128", "TEST-0123"), Feed(), Barcode("nw7", "A1234567890A"),
                          Feed(), QR("https://example.jp/t/0123", caption="https://example.jp/t/0123")]  # fmt: skip
     return _slip(head, title, _top(head, title), body, _foot(head, receipt_words=False), _end([Feed(), *codes]))
+
+
+def findings_slip(head: Head, findings: Sequence[tuple[str, str, str]], code: str) -> Slip:
+    """What the doctor found: (check, what is wrong, what to do), gravest first, and its ``code`` for the support centre."""
+    ja = head.lang == "ja"
+    title = "点検結果" if ja else "Doctor's findings"
+    body: list[Line] = [Rule()]
+    for check, wrong, todo in findings:
+        body += [Text(f"{check} {wrong}", bold=True), Text(f"→ {todo}"), Rule("dashed")]
+    if not findings:
+        body.append(Text("問題は見つかりませんでした" if ja else "Nothing is wrong"))
+    caption = "サポートにお見せください" if ja else "For your support centre"
+    return _slip(head, title, _top(head, title), body, _foot(head, receipt_words=False), _end([Feed(), QR(code, caption)]))

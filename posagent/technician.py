@@ -34,7 +34,7 @@ from posagent.screen.technician import (
     ScannerShown,
     ScanShown,
 )
-from posagent.slip_texts import Head, diagnostic_slip
+from posagent.slip_texts import Head, diagnostic_slip, findings_slip
 from posagent.slips import Slip, from_json, to_json
 from posagent.workbench import Reads, TestScan
 
@@ -106,7 +106,7 @@ class Technician:
         self._agent.wake_listeners()
         return Answer("done", {"on": on})
 
-    def test_device(self, device: str, idempotency_key: str) -> Answer:
+    def test_device(self, device: str, idempotency_key: str, doctor: Json | None = None) -> Answer:
         """See `TechnicianBackend.test_device`."""
         found = self._agent.board.devices.get(device)
         if found is None or found.kind != "printer":
@@ -118,7 +118,7 @@ class Technician:
         day, place = rules.day(now), rules.place
         serial = f"{place.store}-{place.register}-{day.replace('-', '')}-T{sha256(idempotency_key.encode()).hexdigest()[:8]}"
         head = Head(serial, self._store_name, place.register, now, self._language, sample=True)
-        slip = diagnostic_slip(head, facts=self._facts(found))
+        slip = diagnostic_slip(head, facts=self._facts(found)) if doctor is None else _findings(head, doctor)
         at = now.isoformat(timespec="milliseconds")
         asked = draft(
             ev.SLIP_TESTED,
@@ -195,6 +195,10 @@ class Technician:
             ("posagent", str(self._agent.trace["agent"])),
         ]
         return [(label, value) for label, value in known if value]
+
+
+def _findings(head: Head, told: Json) -> Slip:
+    return findings_slip(head, [(one["id"], one["wrong"], one["todo"]) for one in told["findings"]], told["code"])
 
 
 def _door(doors: Doors, name: str) -> DoorShown:

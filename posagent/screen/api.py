@@ -147,7 +147,8 @@ class Api:
 
     async def _device_test(self, request: Request) -> Response:
         device, key = request.path_params["device"], request.headers["idempotency-key"]
-        return await once(self._recent, request, DEVICE_TEST, lambda _: self._calls.ask(self._backend.technician.test_device, device, key))
+        test = self._backend.technician.test_device
+        return await once(self._recent, request, DEVICE_TEST, lambda asked: self._calls.ask(test, device, key, asked.get("doctor")))
 
     async def _test_mode(self, request: Request) -> Response:
         return await once(self._recent, request, TEST_MODE, lambda asked: self._calls.ask(self._backend.technician.test_mode, asked["on"]))

@@ -103,7 +103,34 @@ REPORT: Schema = {
     },
 }
 
-DEVICE_TEST: Schema = {"type": "object", "additionalProperties": False, "properties": {}}
+_FINDING: Schema = {
+    "type": "object",
+    "required": ["id", "level", "wrong", "todo"],
+    "additionalProperties": False,
+    "properties": {
+        "id": {"type": "string", "pattern": "^D-[0-9]{3}$"},
+        "level": {"type": "string", "enum": ["problem", "warning"]},
+        "wrong": {"type": "string", "minLength": 1, "maxLength": 300},
+        "todo": {"type": "string", "maxLength": 300},
+    },
+}
+DEVICE_TEST: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "description": "empty: the test slip",
+    "properties": {
+        "doctor": {
+            "type": "object",
+            "description": "what the doctor found, instead of the test slip",
+            "required": ["findings", "code"],
+            "additionalProperties": False,
+            "properties": {
+                "findings": {"type": "array", "maxItems": 20, "items": _FINDING},
+                "code": {"type": "string", "pattern": "^[0-9A-Z $%*+./:-]{1,900}$", "description": "for the support centre's scanner"},
+            },
+        }
+    },
+}
 TEST_MODE: Schema = {"type": "object", "required": ["on"], "additionalProperties": False, "properties": {"on": {"type": "boolean"}}}
 TEACH_MODE: Schema = TEST_MODE
 LEARN: Schema = {

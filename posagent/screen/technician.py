@@ -123,8 +123,9 @@ class TechnicianBackend(Protocol):
         """A camera's last picture, and a request for more: {"age_ms": int or None, "picture": {"jpeg" (base64), "width", "height", "strips",
         "read", "sharpness", "mean", "burnt", "px_per_module", "hint", "ja", "en"} or None}. Raises Refused (E632)."""
 
-    def test_device(self, device: str, idempotency_key: str) -> Answer:
-        """Queues a printer's test slip. While one waits already, that one is the answer. Raises Refused (E632)."""
+    def test_device(self, device: str, idempotency_key: str, doctor: Json | None = None) -> Answer:
+        """Queues a printer's test slip, or the doctor's ({"findings": [{"id", "level", "wrong", "todo"}], "code"}). While one waits already,
+        that one is the answer. Raises Refused (E632)."""
 
     def test_mode(self, on: bool) -> Answer:
         """In test mode scans are explained here and not given to the counter. It ends by itself."""

@@ -70,8 +70,8 @@ class Bench:
         picture = self.pictures.get(device)
         return {"age_ms": 40 if picture else None, "picture": picture}
 
-    def test_device(self, device: str, idempotency_key: str) -> Answer:
-        self._act("test", device, idempotency_key)
+    def test_device(self, device: str, idempotency_key: str, doctor: Json | None = None) -> Answer:
+        self._act("test", device, idempotency_key, *filter(None, [doctor]))
         if (self.device(device) or {}).get("kind") != "printer":
             raise Refused("there is no printer of this name", code="E632")
         jobs = self.device(device)["printer"]["jobs"]
