@@ -6,20 +6,7 @@ stream is known to be Star's. Source: Star Line Mode command specification (para
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
-
-Effect = Literal["", "cut", "line", "reset", "picture"]
-_LONGEST = 600
-
-
-class Command(NamedTuple):
-    """One command: bytes that it takes now, what it does, bytes that follow and are to be skipped, and a code's text."""
-
-    size: int
-    effect: Effect = ""
-    skip: int = 0
-    code: bytes = b""
-
+from posagent.doors.escpos_commands import LONGEST_LIST, Command
 
 _FIXED = dict.fromkeys(b"@EF4567MPg:Hqp0123O", 0) | dict.fromkeys(b"WhCNaJIz-_R$tlQ/dU%'\x19", 1) | dict.fromkeys(b"is\x07", 2)
 _GROUP = dict.fromkeys(b"ta/b hn", 1) | {ord("A"): 2, ord("R"): 2, 3: 3, 7: 3, ord("#"): 6}
@@ -56,9 +43,9 @@ def star_command(raw: bytes | bytearray, at: int) -> Command | None:
 
 
 def _until(raw: bytes | bytearray, begin: int, end: int, at: int, *, keep: bool = True) -> Command | None:
-    found = raw.find(end, begin, begin + _LONGEST)
+    found = raw.find(end, begin, begin + LONGEST_LIST)
     if found < 0:
-        return Command(2) if len(raw) >= begin + _LONGEST else None
+        return Command(2) if len(raw) >= begin + LONGEST_LIST else None
     return Command(found + 1 - at, code=bytes(raw[begin:found]) if keep else b"")
 
 
@@ -97,7 +84,7 @@ def _qr(raw: bytes | bytearray, at: int) -> Command | None:
             if len(raw) < at + 8:
                 return None
             size = raw[at + 6] + 256 * raw[at + 7]
-            if size > _LONGEST:
+            if size > LONGEST_LIST:
                 return Command(8, skip=size)
             return Command(8 + size, code=bytes(raw[at + 8 : at + 8 + size])) if len(raw) >= at + 8 + size else None
         case _:
