@@ -22,6 +22,7 @@ CREDENTIALS = Path("/etc/posagent/credentials/register.json")
 _CODE = re.compile(r"[0-9A-Za-z]{4}-?[0-9A-Za-z]{4}-?[0-9A-Za-z]{4}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 _KEY_BYTES = 32
+_MOST_OTHERS = 20
 
 
 class EnrolmentRefused(PosagentError):
@@ -40,6 +41,8 @@ class Enrolment:
     register: str
     device: str
     document: bytes = field(repr=False)
+    others: tuple[str, ...] = ()
+    """Keys of the same register that head office still accepts."""
 
 
 def ask(url: str, code: str) -> Enrolment:
@@ -64,6 +67,16 @@ def ask(url: str, code: str) -> Enrolment:
     return read_answer(url, reply.body)
 
 
+def same_register(given: Enrolment) -> str:
+    """What to do about other keys of the same register: two machines that sell under one name cannot be told apart in any report."""
+    return (
+        f"head office also accepts {', '.join(given.others)} as store {given.store}, register {given.register}. If that was this register's"
+        f" key before, have it revoked (posagent cloud revoke --company {given.company} {given.others[0]}). If another machine sells with it,"
+        " one of the two is enrolled for the wrong register: ask head office for a code of its own. Nothing is lost meanwhile; each key has"
+        " a record of its own"
+    )
+
+
 def _reason(body: bytes) -> str:
     """The receiver's own words; nothing of a proxy's page."""
     from offline_queue.answers import parse_problem
@@ -79,7 +92,9 @@ def read_answer(url: str, body: bytes) -> Enrolment:
         given: dict[str, Any] = json.loads(body)
         names = [given[key] for key in ("company", "store", "register", "device")]
         keys = [given["key"], given["member_key"], *given["file_keys"].values()]
-        named = all(_NAME.fullmatch(name) for name in (*names, *given["file_keys"]))
+        others = given.get("others", [])  # a receiver of before does not know of them
+        whole = isinstance(others, list) and len(others) <= _MOST_OTHERS
+        named = whole and all(_NAME.fullmatch(name) for name in (*names, *given["file_keys"], *others))
         whole = named and all(len(bytes.fromhex(key)) == _KEY_BYTES for key in keys)
     except (ValueError, KeyError, TypeError, AttributeError):
         whole = False
@@ -89,7 +104,7 @@ def read_answer(url: str, body: bytes) -> Enrolment:
         )
     kept = {key: given[key] for key in ("device", "key", "company", "store", "register", "member_key", "file_keys")}
     company, store, register, device = names
-    return Enrolment(company, store, register, device, json.dumps(kept, ensure_ascii=False, indent=1).encode() + b"\n")
+    return Enrolment(company, store, register, device, json.dumps(kept, ensure_ascii=False, indent=1).encode() + b"\n", tuple(others))
 
 
 def enrolled_as(path: Path) -> Mapping[str, str] | None:

@@ -48,7 +48,8 @@ class CameraScanner:
             import cv2
         except ImportError as missing:
             source.close()
-            raise DeviceError(f"{name}: {missing}; install the camera part (pip install 'posagent[camera]')", code="E308") from missing
+            todo = "install the package posagent-camera (without packages: pip install 'posagent[camera]')"
+            raise DeviceError(f"{name}: {missing}; {todo}", code="E308") from missing
         cv2.setNumThreads(1)
         self._source = source
         self._still_s = still_s

@@ -25,7 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """0: enrolled; 1: the code is refused; 75: no answer, try again; 77: no permission; 78: settings and code do not fit."""
-    from posagent.enrolment import ask, check_writable, enrolled_as, keep
+    from posagent.enrolment import ask, check_writable, enrolled_as, keep, same_register
 
     if not args.url.startswith(("https://", "http://127.", "http://localhost", "http://[::1]")):
         raise SettingsError(f"--url {args.url}: the key would travel on an open line; write https://…")
@@ -46,11 +46,13 @@ def run(args: Namespace) -> int:
         )
     keep(given, args.credentials)
     if args.json:
-        named = {"company": given.company, "store": given.store, "register": given.register, "device": given.device}
+        named = {"company": given.company, "store": given.store, "register": given.register, "device": given.device, "others": given.others}
         print_json({"schema": 1, "credentials": str(args.credentials), **named})
     else:
         print(f"enrolled: company {given.company}, store {given.store}, register {given.register} ({given.device})")
         print(f"the key is in {args.credentials}; next: systemctl restart posagent")
+    if given.others:
+        print(f"posagent: {same_register(given)}", file=sys.stderr)
     return 0
 
 

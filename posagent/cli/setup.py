@@ -134,6 +134,8 @@ def _who(args: Namespace, asking: Asking, answers: Answers) -> Answers:
             continue
         keep(given, args.credentials)
         asking.tell("enrolled", f"{given.store} / {given.register} ({given.device})")
+        if given.others:
+            asking.tell("same_register", ", ".join(given.others))
         return replace(answers, url=url, company=given.company, store=given.store, register=given.register)
 
 

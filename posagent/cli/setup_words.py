@@ -6,6 +6,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "url": ("本部の受信サーバのアドレス（なければ空のまま Enter）", "Head office's address (Enter alone: there is none)"),
     "code": ("本部の登録コード（12 文字）", "Head office's one-time code (12 letters and digits)"),
     "enrolled": ("登録しました", "Enrolled"),
+    "same_register": (
+        "このレジには、ほかにも有効な鍵があります。前の機械の鍵なら本部で無効に、その機械が今も動いているなら、どちらかを別のレジとして登録し直してください",
+        "Another key of this register is accepted, too. Of the machine before: have it revoked. Of one that still sells: enrol one anew",
+    ),
     "keep_key": ("このレジは登録済みです", "This register is enrolled already"),
     "company": ("会社の短い名前（英数字）", "Company, as a short name"),
     "store": ("店舗番号", "Store number"),

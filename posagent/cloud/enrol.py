@@ -34,9 +34,11 @@ class Enrolled:
     place: Place
     member_key: bytes
     file_key: tuple[str, bytes]
+    others: tuple[str, ...] = ()
+    """Keys that speak for the same register and are still accepted: of the machine before this one, or of a second one that sells today."""
 
     def fields(self) -> dict[str, Any]:
-        """As JSON, which is also the register's credentials file."""
+        """As JSON; but for ``others`` it is also the register's credentials file."""
         return {
             "device": self.device_id,
             "key": self.secret.hex(),
@@ -45,6 +47,7 @@ class Enrolled:
             "register": self.place.register,
             "member_key": self.member_key.hex(),
             "file_keys": {self.file_key[0]: self.file_key[1].hex()},
+            "others": list(self.others),
         }
 
 
@@ -86,11 +89,13 @@ def enrol(work: Work, typed: str, now_ms: int, certificate: str = "") -> Enrolle
     work.run("UPDATE enrolment SET used_ms = ? WHERE code_id = ?", now_ms, find)
     place = Place(tenant, store, register)
     device_id, secret = f"dev-{store}-{register}-{secrets.token_hex(4)}", secrets.token_bytes(32)
+    same = "tenant = ? AND store = ? AND register = ? AND revoked_ms IS NULL ORDER BY enrolled_ms DESC, device_id LIMIT 20"
+    others = work.rows(f"SELECT device_id FROM device WHERE {same}", tenant, store, register)  # noqa: S608 - ours
     if certificate:
         work.merge(schema.DEVICE_CERTIFICATE, [(tenant, certificate, device_id)])
     work.insert(schema.DEVICE, [(device_id, tenant, store, register, secret, now_ms, None, None)])
     work.run("INSERT INTO store (tenant, store, brand, name) VALUES (?, ?, NULL, ?) ON CONFLICT DO NOTHING", tenant, store, store)
-    return Enrolled(device_id, secret, place, member_key(work, tenant), public_key(work))
+    return Enrolled(device_id, secret, place, member_key(work, tenant), public_key(work), tuple(str(row[0]) for row in others))
 
 
 def revoke(work: Work, tenant: str, device_id: str, now_ms: int) -> bool:

@@ -91,8 +91,9 @@ SCHEMAS: dict[str, Any] = {
     "Coupon": {"allOf": [_COUPON, _object("code_hash reason", reason=_ANY_TEXT)]},
     "Code": _object("code"),
     "Credentials": _object(
-        "device key company store register member_key file_keys server_time",
+        "device key company store register member_key file_keys others server_time",
         file_keys={"type": "object", "additionalProperties": {"type": "string"}},
+        others=_list({"type": "string"}),
     ),
     "Stores": _object(
         "company registers",

@@ -125,6 +125,10 @@ class ScreenServer:
 
     def _close(self) -> None:
         if self._unix_path:
-            Path(self._unix_path).unlink(missing_ok=True)
+            try:
+                Path(self._unix_path).unlink(missing_ok=True)
+            except OSError as trouble:  # the folder has another owner by now; whoever listens there next takes the name over
+                todo = "remove it, or give its folder to the user that runs posagent"
+                log.warning("%s stays behind: %s; %s", self._unix_path, trouble.strerror, todo)
         for listener in self._listeners:
             listener.close()

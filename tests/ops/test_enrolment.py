@@ -184,3 +184,30 @@ def test_a_portal_that_answers_every_address_is_recognised(enrol, tmp_path):
     assert answer == 1
     assert "\x1b" not in said
     assert "log in" not in said
+
+
+def test_two_registers_with_one_identity_are_told_of_each_other(enrol, head_office):
+    """Somebody enrols a second machine as a register that sells already."""
+    place = {"store": "0099", "register": "R7"}
+    code, said = enrol(head_office.code(**place))
+    assert code == 0
+    assert "also accepts" not in said
+    first = json.loads(enrol.target.read_text())["device"]
+    enrol.target.unlink()
+    code, said = enrol(head_office.code(**place))
+    assert code == 0
+    assert f"head office also accepts {first} as store 0099, register R7" in said
+    assert f"posagent cloud revoke --company acme {first}" in said
+    assert "others" not in json.loads(enrol.target.read_text())  # no secret, and nothing that the register needs
+    for device in (first, json.loads(enrol.target.read_text())["device"]):
+        assert head_office.revoke(device)
+    enrol.target.unlink()
+    assert "also accepts" not in enrol(head_office.code(**place))[1]
+
+
+@pytest.mark.parametrize("others", ["dev-1", ["x" * 500], ["../dev"], [1], [f"dev-{number}" for number in range(21)]])
+def test_what_is_said_of_other_keys_is_bounded_names(others):
+    answer = {"company": "acme", "store": "0042", "register": "R2", "device": "d", "key": "00" * 32, "member_key": "00" * 32, "file_keys": {}}
+    assert read_answer("http://h", json.dumps(answer).encode()).others == ()
+    with pytest.raises(EnrolmentRefused, match="did not answer with credentials"):
+        read_answer("http://h", json.dumps(answer | {"others": others}).encode())
