@@ -1,6 +1,6 @@
 """Owns the journal: what the agent calls. One file, one writer thread, any number of readers; durable before told.
 
-``put`` takes an event and the work that must leave with it, and its Future answers when all of it is on disk; only then may anyone
+``put`` takes an event and the work that must leave with it, and its Promise is kept when all of it is on disk; only then may anyone
 beep, print or say OK. The cloud lane is a cursor over the events, the print lane a table in the same file.
 """
 
@@ -11,13 +11,13 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
 from offline_queue.errors import EventRefused, JournalClosed, JournalError
 from offline_queue.events import Health, NewEvent, NewJob, Prepared, Stored, prepare
 from offline_queue.lock import DirectoryLock
+from offline_queue.promise import Promise
 from offline_queue.reader import JournalReader
 from offline_queue.schema import set_meta
 from offline_queue.startup import Started, start, verify_rest
@@ -74,18 +74,18 @@ class Journal:
 
     # ---------------------------------------------------------------- writing
 
-    def put(self, events: Sequence[NewEvent], jobs: Sequence[NewJob] = ()) -> Future[Stored]:
+    def put(self, events: Sequence[NewEvent], jobs: Sequence[NewJob] = ()) -> Promise[Stored]:
         """All or nothing, in one transaction; see `ledger.append` for keys that stand already.
 
-        Raises EventRefused and JournalClosed at once; KeyConflict, QueueFull and JournalFailed come through the Future.
+        Raises EventRefused and JournalClosed at once; KeyConflict, QueueFull and JournalFailed come through the Promise.
         """
         return self.put_prepared(self.prepare(events), jobs)
 
-    def put_prepared(self, prepared: Sequence[Prepared], jobs: Sequence[NewJob] = ()) -> Future[Stored]:
+    def put_prepared(self, prepared: Sequence[Prepared], jobs: Sequence[NewJob] = ()) -> Promise[Stored]:
         """`put` for who has called `prepare` beforehand or in another thread (an import, a hub)."""
         return self._writer.put(prepared, jobs)
 
-    def transact(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
+    def transact(self, work: Callable[[sqlite3.Connection], T]) -> Promise[T]:
         """Runs a lane's write on the writer's thread, in one transaction with whatever else waits. ``work`` may raise QueueError."""
         return self._writer.work(work)
 
@@ -152,11 +152,7 @@ class Journal:
         self._lock.release()
 
     def _verify_rest(self, started: Started) -> None:
-        reader = JournalReader(self.path)
-        try:
-            damage = verify_rest(self.path, started, self._stop_check)
-        finally:
-            reader.close()
+        damage = verify_rest(self.path, started, self._stop_check)
         if damage is not None:
             text = f"{self.path}: event {damage.seq} {damage.reason}; restart posagent, which repairs the journal"
             _log.error("journal damaged: %s", text)

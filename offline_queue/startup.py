@@ -109,24 +109,22 @@ def start(directory: Path, source: str, reserve_mb: int) -> Started:
 
 def verify_rest(path: Path, started: Started, stop: threading.Event) -> Damage | None:
     """Beside the running journal: everything that is retained, oldest last doubts first: unsent, then sent; structure if left uncleanly."""
-    conn = connect_read_only(path)
 
     def go_on() -> bool:
         return not stop.wait(0.01)
 
     try:
-        found = verify(conn, started.rest, go_on) if started.rest is not None else None
-        if found is None and not stop.is_set():
-            found = verify(conn, floor_start(conn), go_on)
-        if found is None and not stop.is_set() and not started.clean and path.stat().st_size > CHECKED_BYTES:
-            complaints = quick_check(conn)
-            found = Damage(0, complaints[0]) if complaints else None
-        return found
-    except sqlite3.Error as trouble:
+        with contextlib.closing(connect_read_only(path)) as conn:
+            found = verify(conn, started.rest, go_on) if started.rest is not None else None
+            if found is None and not stop.is_set():
+                found = verify(conn, floor_start(conn), go_on)
+            if found is None and not stop.is_set() and not started.clean and path.stat().st_size > CHECKED_BYTES:
+                complaints = quick_check(conn)
+                found = Damage(0, complaints[0]) if complaints else None
+            return found
+    except (sqlite3.Error, OSError) as trouble:  # also a file that is gone: the journal was closed before this thread came to run
         _log.warning("journal check ended early: %s", trouble)
         return None
-    finally:
-        conn.close()
 
 
 def _resumed(directory: Path, source: str) -> str | None:

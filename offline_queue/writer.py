@@ -1,6 +1,6 @@
 """Owns the one thread that writes the journal: hand-off queue in, group commit, answers out.
 
-Callers put requests into a queue and get a Future. The thread takes all that waits (there is no linger timer: the disk's own sync is
+Callers put requests into a queue and get a Promise. The thread takes all that waits (there is no linger timer: the disk's own sync is
 what gathers the next group), commits once, and only then answers. A lock that callers take in turn would starve: Python locks barge.
 """
 
@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
@@ -30,7 +30,8 @@ from offline_queue.database import (
 )
 from offline_queue.errors import JournalClosed, JournalError, JournalFailed, QueueError, QueueFull
 from offline_queue.events import Health, NewJob, Prepared, Stored
-from offline_queue.ledger import append, read_head
+from offline_queue.ledger import append_each, read_head
+from offline_queue.promise import Promise
 from offline_queue.schema import set_meta
 from offline_queue.upkeep import Upkeep
 
@@ -45,12 +46,12 @@ CHECKED_BYTES: Final = 64 << 20  # a file up to this size is checked before it i
 class _Put(NamedTuple):
     events: Sequence[Prepared]
     jobs: Sequence[NewJob]
-    future: Future[Stored]
+    promise: Promise[Stored]
 
 
 class _Work(NamedTuple):
     work: Callable[[sqlite3.Connection], Any]
-    future: Future[Any]
+    promise: Promise[Any]
 
 
 class _Stop:
@@ -92,18 +93,18 @@ class Writer:
 
     # ---------------------------------------------------------------- called by any thread
 
-    def put(self, events: Sequence[Prepared], jobs: Sequence[NewJob]) -> Future[Stored]:
-        """All of it in one transaction; the future answers when it is on disk."""
-        future: Future[Stored] = Future()
-        self._enqueue(_Put(events, jobs, future))
-        return future
+    def put(self, events: Sequence[Prepared], jobs: Sequence[NewJob]) -> Promise[Stored]:
+        """All of it in one transaction; the promise is kept when it is on disk."""
+        promise: Promise[Stored] = Promise()
+        self._enqueue(_Put(events, jobs, promise))
+        return promise
 
-    def work(self, work: Callable[[sqlite3.Connection], Any]) -> Future[Any]:
+    def work(self, work: Callable[[sqlite3.Connection], Any]) -> Promise[Any]:
         """Runs ``work`` inside the group's transaction. It may raise QueueError, which undoes only itself; any other error is a bug and
         ends the writer."""
-        future: Future[Any] = Future()
-        self._enqueue(_Work(work, future))
-        return future
+        promise: Promise[Any] = Promise()
+        self._enqueue(_Work(work, promise))
+        return promise
 
     def subscribe(self, callback: Callable[[int], None]) -> None:
         """``callback(last_seq)`` after each commit, on the writer's thread: it must not block."""
@@ -193,8 +194,7 @@ class Writer:
             if isinstance(item, _Stop):
                 stop = True
                 break
-            if item.future.set_running_or_notify_cancel():
-                group.append(item)
+            group.append(item)
             if len(group) >= GROUP:
                 break
             try:
@@ -229,9 +229,9 @@ class Writer:
         self._in_hand = []
         for request, result in zip(group, results, strict=True):
             if isinstance(result, QueueError):
-                request.future.set_exception(result)
+                request.promise.break_(result)
             else:
-                request.future.set_result(result)
+                request.promise.keep(result)
         last = self._head.seq
         for callback in self._callbacks:
             callback(last)
@@ -249,8 +249,9 @@ class Writer:
         size = 0
         try:
             conn.execute("BEGIN IMMEDIATE")
-            for request in group:
-                try:
+            for _, run in groupby(group, type):
+                puts = []
+                for request in run:
                     if isinstance(request, _Work):
                         before = conn.total_changes
                         results.append(self._savepoint(request.work))
@@ -259,11 +260,11 @@ class Writer:
                     elif full:
                         results.append(self._full())
                     else:
-                        head, stored = append(conn, head, request.events, request.jobs)
-                        results.append(stored)
-                        size += sum(len(prepared.body) + 160 for prepared in request.events) + sum(len(job.document) for job in request.jobs)
-                except QueueError as trouble:
-                    results.append(trouble)
+                        puts.append((request.events, request.jobs))
+                        size += sum([len(one.body) + 160 for one in request.events]) + sum([len(job.document) for job in request.jobs])
+                if puts:
+                    head, answers = append_each(conn, head, puts)
+                    results += answers
             started = time.perf_counter_ns()
             conn.execute("COMMIT")
         except BaseException:
@@ -284,10 +285,9 @@ class Writer:
         conn.execute("SAVEPOINT work")
         try:
             result = work(conn)
-        except QueueError:
+        except QueueError as trouble:
             conn.execute("ROLLBACK TO work")
-            conn.execute("RELEASE work")
-            raise
+            result = trouble
         conn.execute("RELEASE work")
         return result
 
@@ -361,7 +361,7 @@ class Writer:
     def _fail(self, group: Sequence[_Request], trouble: QueueError) -> None:
         self._in_hand = []
         for request in group:
-            request.future.set_exception(trouble)
+            request.promise.break_(trouble)
 
     def _finish(self) -> None:
         """The clean end: a mark for the next start. A kill at any moment is as good, only the next start then looks more closely."""
@@ -378,8 +378,8 @@ class Writer:
                 item = self._queue.get_nowait()
             except queue.Empty:
                 return
-            if not isinstance(item, _Stop) and item.future.set_running_or_notify_cancel():
-                item.future.set_exception(JournalClosed(f"{self._path}: the journal's writer has ended; nothing was recorded"))
+            if not isinstance(item, _Stop):
+                item.promise.break_(JournalClosed(f"{self._path}: the journal's writer has ended; nothing was recorded"))
 
 
 def _is_write_error(trouble: sqlite3.Error) -> bool:

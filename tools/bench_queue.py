@@ -22,7 +22,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -183,9 +182,9 @@ def child_bulk(directory: str) -> dict[str, Any]:
         batches = [[_event(first + step) for step in range(500)] for first in range(begin, begin + 50_000, 500)]
         prepared = [journal.prepare(batch) for batch in batches] if encoded else []
         started, cpu = time.perf_counter(), time.process_time()
-        futures: list[Future[Any]] = [journal.put_prepared(batch) for batch in prepared] or [journal.put(batch) for batch in batches]
-        for future in futures:
-            future.result()
+        promises = [journal.put_prepared(batch) for batch in prepared] or [journal.put(batch) for batch in batches]
+        for promise in promises:
+            promise.result()
         took, used = time.perf_counter() - started, time.process_time() - cpu
         found[encoded + "per_s"], found[encoded + "cpu_us"] = round(50_000 / took), round(used * 1e6 / 50_000, 1)
     journal.close()

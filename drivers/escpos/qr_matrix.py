@@ -40,7 +40,7 @@ def matrix(value: str) -> Matrix:
     for (y, module), bit in zip(places, _bits(body, version), strict=False):  # a few modules are left over in most versions
         if bit == "1":
             rows[y] |= module
-    candidates = [_with_format([row ^ flips for row, flips in zip(rows, _flips(version, mask), strict=True)], mask) for mask in range(8)]
+    candidates = [[row ^ flips for row, flips in zip(rows, _flips(version, mask), strict=True)] for mask in range(8)]
     best = min(candidates, key=lambda rows: _penalty(rows, side))
     return [[int(cell) for cell in f"{row:0{side}b}"] for row in best]
 
@@ -56,9 +56,10 @@ def _plan(version: int) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
 
 @cache
 def _flips(version: int, mask: int) -> list[int]:
-    """The modules that a mask turns over, row by row."""
+    """The modules that a mask turns over, row by row, and those of its format bits, which are light in the frame."""
     fixed = _frame(version)
-    return [int("".join(str(int(cell is None and _masks(mask, x, y))) for x, cell in enumerate(row)), 2) for y, row in enumerate(fixed)]
+    rows = [int("".join(str(int(cell is None and _masks(mask, x, y))) for x, cell in enumerate(row)), 2) for y, row in enumerate(fixed)]
+    return _with_format(rows, mask)
 
 
 def _version(count: int) -> int:

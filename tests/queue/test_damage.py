@@ -6,6 +6,7 @@ import contextlib
 import random
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +15,10 @@ import pytest
 from offline_queue.chain import digest, first_link, next_link
 from offline_queue.events import NewEvent, NewJob
 from offline_queue.journal import Journal
+from offline_queue.ledger import Head
 from offline_queue.pages import scan
 from offline_queue.print_lane import PrintLane
+from offline_queue.startup import Started, verify_rest
 
 SOURCE = "/t/acme/s/0042/r/2"
 Grant = Callable[..., NewEvent]
@@ -267,3 +270,9 @@ def test_a_scratched_file_never_keeps_the_register_from_starting_and_selling(sou
 @pytest.mark.parametrize("seed", range(10))
 def test_a_thousand_scratched_files_never_keep_the_register_from_starting(sound: Path, memory_path: Path, seed: int) -> None:
     _scratch_and_start(sound, memory_path, 100, 100 + seed)
+
+
+def test_a_check_that_comes_to_run_when_the_journal_is_closed_and_gone_ends_quietly(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(":memory:")) as conn:
+        started = Started(conn, tmp_path / "gone" / "queue.db", "boot", (), False, Head(0, bytes(32)), {})
+        assert verify_rest(started.path, started, threading.Event()) is None

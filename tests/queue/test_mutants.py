@@ -27,6 +27,7 @@ MUTANTS = [
     ("salvage", "old.replace(aside / old.name)", "old.unlink()", "test_damage"),
     ("startup", "if not clean and not wal_there:\n                rotate", "if False:\n                rotate", "test_damage"),
     ("ledger", 'conn.execute("DELETE FROM ev WHERE seq > ?", (head.seq,))', "pass", "test_journal"),
+    ("ledger", "return new == len(rows)", "return True", "test_journal"),
     ("wire", "            _ENCODE(event).encode()", "            pass", "test_wire"),
     ("snapshots", "lambda: not go_on()", "lambda: False", "test_snapshots"),
     ("cursor", "if link != answer.chain:", "if not answer.chain:", "test_sync test_stateful"),
