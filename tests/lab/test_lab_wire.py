@@ -84,3 +84,11 @@ def test_the_doorway_is_closed_while_the_machine_is_off_and_carries_when_it_is_o
                 assert agent.recv(3) == b"GET"
                 agent.sendall(b"200")
                 assert caller.recv(3) == b"200"
+
+
+def test_an_orders_limit_counts_the_time_that_the_machine_has_had_and_no_other() -> None:
+    times = iter((0.0, 0.0, 0.0))  # others had the processors: the machine's clock stands still
+    with closing(HandLine(lambda: next(times, 1e6))) as line, hand(line, {}):
+        with pytest.raises(HandLost, match="gave no answer to run 'sleep 1'"):
+            line.run("sleep 1", timeout_s=1)
+        assert next(times, None) is None

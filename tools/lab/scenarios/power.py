@@ -52,6 +52,7 @@ def _cold_boot(register: Register) -> Figures:
     register.checkout(HIDPOS, 1100)
     took = time.monotonic() - register.machine.powered_at
     start = moments.start(register)
+    register.say(f"a cold boot: granted {took:.0f} s after power-on, basic.target after {start.basic:.0f} s of the kernel's clock")
     return {
         "first_scan_s": round(took, 1), "cold_basic_s": round(start.basic, 1), "agent_start_s": round(start.ready - start.begun, 1),
         "agent_start_cpu_s": _start_cpu(register),
