@@ -31,11 +31,10 @@ from posagent.page_events import SHOWN, page_event
 from posagent.print_lane import answer_job
 from posagent.refunds import RefundDesk, RungUp
 from posagent.reports import Report, Taken, answer_of, checked_date, read_day
-from posagent.sale_lookup import key_of_receipt
+from posagent.sale_lookup import find_sale, key_of_receipt
 from posagent.screen.backend import Answer, DeviceStatus, Json, Language, Level, Notice, OpenCheckout, PageEvent, Question, RefundRungUp, Status
 from posagent.screen.technician import TechnicianBackend
 from posagent.unsettled import Unsettled
-from posagent.voided_before import voided_before
 
 
 class ScreenBackend:
@@ -194,11 +193,16 @@ class ScreenBackend:
         try:
             return replied(ask_counter(self._agent, lambda now, reply: VoidAsked(now, sale_id, reason, who, by, reply)))
         except Refused as refused:
-            with self._reading:
-                before = voided_before(self._reader, self._agent.rules.place, sale_id) if refused.code == "E608" else None
-            if before is None:
+            if refused.code != "E608":
                 raise
-            return Answer("done", {"result": "voided", **before}, replayed=True)
+            with self._reading:
+                found = find_sale(self._reader.find, sale_id, self._agent.rules)
+            if found is not None and (live := found.live) is not None:  # older than what is kept in memory
+                return replied(ask_counter(self._agent, lambda now, reply: VoidAsked(now, live.sale_id, reason, who, by, reply, live)))
+            if found is None or (void := found.void) is None:
+                raise
+            told = {"result": "voided", "sale_id": found.sale_id, "points": void["points"], "member": void["masked"]}
+            return Answer("done", told, replayed=True)
 
     def report(self, kind: str, business_date: str | None, operator: str, role: str, idempotency_key: str) -> Answer:
         """点検 or 精算. The day is read here, window by window, so that neither the till nor the page waits for it."""

@@ -74,6 +74,7 @@ class Basket:
     receipt_no: str | None = None
     after_redemptions: bool = False  # its total is what was left to pay after what is kept for the sale; the counter knows the whole
     adopts: str = ""  # the key of the sale that was typed in and that this one is: what was kept for that is kept for this
+    seen_by: str = ""  # typed: the door that had told its amount of this sale already, so that what it tells next is another sale
 
     @property
     def total(self) -> int:

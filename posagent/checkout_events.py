@@ -61,9 +61,9 @@ def code_noted(now: Now, scan_id: str, code: str, masked: str, why: str, rules: 
 def sale_seen(now: Now, basket: Basket, rules: Rules, joins: str = "") -> Draft:
     """A sale came through a door. ``joins``: the id of the sale that it is already, and counts as."""
     tail = f"{basket.key}/seen" if basket.paid else f"{basket.key}/shown/{basket.total}"  # an open bill grows
-    adopts = {"adopts": basket.adopts} if basket.adopts else {}
+    words = _trace_of(basket)
     data = basket_data(basket) | ({"joins": joins} if joins else {})
-    return drafted(now, rules, ev.SALE_SEEN, tail, day=rules.day(basket.at), sale_id=sale_id_of(basket, rules), data=data, trace=adopts)
+    return drafted(now, rules, ev.SALE_SEEN, tail, day=rules.day(basket.at), sale_id=sale_id_of(basket, rules), data=data, trace=words)
 
 
 def sale_granted(
@@ -113,8 +113,14 @@ def sale_granted(
             "scan_id": card.scan_id,
             "used": [as_json(each) for each in used],
             "holder": _member_data(replace(member, coupons=())),
+            **_trace_of(basket),
         },
     )  # fmt: skip
+
+
+def _trace_of(basket: Basket) -> dict[str, str]:
+    """What of a sale is no business content."""
+    return ({"adopts": basket.adopts} if basket.adopts else {}) | ({"seen_by": basket.seen_by} if basket.seen_by else {})
 
 
 def _issued(slip: HandedSlip) -> dict[str, str]:
@@ -210,7 +216,7 @@ def basket_of(data: Mapping[str, Any]) -> Basket:
     """Back from `sale_seen` or `sale_granted`."""
     lines = tuple(Line(line["amount"], line["category"], line["tax"], line["qty"], line.get("net")) for line in data["lines"])
     return Basket(data["key"], lines, datetime.fromisoformat(data["sold_at"]), data["paid"], data["door"], data["receipt_no"],
-                  adopts=data["trace"].get("adopts", ""))  # fmt: skip
+                  adopts=data["trace"].get("adopts", ""), seen_by=data["trace"].get("seen_by", ""))  # fmt: skip
 
 
 def card_of(data: Mapping[str, Any]) -> Card:

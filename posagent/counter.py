@@ -188,8 +188,8 @@ def _code_seen(state: State, seen: CodeSeen, rules: Rules) -> Step:
 def _void_asked(state: State, asked: VoidAsked, rules: Rules) -> Step:
     if charge := state.charges.get(asked.sale_id):
         return cc.void_asked(state, asked, charge, rules)
-    live = state.live.get(asked.sale_id)
-    if live is None:
+    live = state.live.get(asked.sale_id, asked.live)
+    if live is None or state.voided.get(live.sale_id, 0) >= live.number:  # not here; or voided since the journal was looked at
         return state, (Tell("E608", {"sale_id": asked.sale_id}), *reply_to(asked.reply, "refused", {"code": "E608"}))
     void = ce.sale_voided(asked.now, live, asked.reason, asked.operator, asked.role, rules)
     coupons = ce.coupons_voided(asked.now, live, asked.reason, asked.operator, asked.role, rules)

@@ -1,8 +1,8 @@
 """Owns how a sale that comes by two doors stays one: a typed amount and the till's receipt, a display's total and the receipt after it. PURE.
 
-A receipt is told from the next customer's by three things: the amount is the same, the earlier sale has no receipt of its own yet, and it came
-by another door within the pairing window. Once a receipt has come for a sale no second one joins it. Where a card waits already the receipt may
-be that customer's: then it only pre-fills, and a person confirms it.
+A receipt is told from the next customer's by three things: the amount is the same, the earlier sale has no receipt of its own yet, and it comes
+by another door, which has not told it yet, within the pairing window. Once a receipt has come for a sale no second one joins it. Where a card
+waits already the receipt may be that customer's: then it only pre-fills, and a person confirms it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,14 @@ def same_sale(state: State, basket: Basket, now: Now, rules: Rules) -> Basket | 
 
 
 def _receipt_of(earlier: Basket, basket: Basket) -> bool:
-    return captured(basket) and earlier.receipt_no is None and earlier.door != basket.door
+    return captured(basket) and earlier.receipt_no is None and basket.door not in {earlier.door, earlier.seen_by}
+
+
+def typed_over(state: State, basket: Basket) -> Basket:
+    """A typed sale, with the door whose word it replaces."""
+    waiting = state.basket
+    over = basket.door == "typed" and waiting is not None and captured(waiting)
+    return replace(basket, seen_by=waiting.door) if over and waiting is not None else basket
 
 
 def join(state: State, now: Now, basket: Basket, earlier: Basket, reply: int | None, rules: Rules) -> Step:

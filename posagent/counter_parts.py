@@ -110,7 +110,7 @@ class ConfirmAsked:
 
 @dataclass(frozen=True, slots=True)
 class VoidAsked:
-    """A manager takes a grant back."""
+    """A manager takes a grant back. ``live``: as the journal has it, where the sale is older than those in memory."""
 
     now: Now
     sale_id: str
@@ -118,6 +118,7 @@ class VoidAsked:
     operator: str
     role: Role
     reply: int | None = None
+    live: Live | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ def sale_arrived(state: State, sale: SaleArrived, rules: Rules) -> Step:
         if state.basket is not None or state.card is None:
             return cj.join(state, now, basket, earlier, sale.reply, rules)
         basket = replace(basket, paid=False)  # of the sale before, or of the customer whose card waits: a person says which
+    basket = cj.typed_over(state, basket)
     meant = _whole_sale(state, basket, now, rules)
     if meant is None:
         payable = _fields(state, now, state.basket, rules).get("payable") if state.basket else None
@@ -198,7 +199,8 @@ def _as_recorded(data: Mapping[str, Any], basket: Basket) -> Basket | None:
     if "paid" not in data or "masked" in data:  # not a sale that was seen, but what became of one
         return None
     recorded = ce.basket_of(data)
-    return recorded if recorded == replace(basket, at=recorded.at, after_redemptions=False, adopts=recorded.adopts) else None
+    same = replace(basket, at=recorded.at, after_redemptions=False, adopts=recorded.adopts, seen_by=recorded.seen_by)
+    return recorded if recorded == same else None
 
 
 def _no_longer_taken(state: State, now: Now, basket: Basket, rules: Rules) -> tuple[Redemption, ...]:

@@ -21,7 +21,7 @@ from posagent.counter_parts import Reply, SaleArrived
 from posagent.door_taps import Ears, tap_of
 from posagent.door_trust import NO_TRUST_NEEDED, Trust
 from posagent.doors.escpos_text import Document
-from posagent.doors.profiles import PLAIN
+from posagent.doors.profiles import PLAIN, Profile
 from posagent.doors.receipt import Receipt
 from posagent.errors import DeviceTimeout
 from posagent.loyalty.model import Sale, SaleRejected
@@ -43,9 +43,13 @@ class DoorSales:
         seen: Callable[[str, Document], None] = lambda door, document: None, refund: Callable[[RungUp], None],
     ) -> None:  # fmt: skip
         """``refund`` gets what came back; it must not block."""
-        self._name, self._post, self._trust, self._seen, self._refund = name, post, trust, seen, refund
-        self.profile = load_profile(options["profile"], options.get("profiles", "")) if options.get("profile") else PLAIN
+        self._name, self._post, self._seen, self._refund = name, post, seen, refund
+        self.use(load_profile(options["profile"], options.get("profiles", "")) if options.get("profile") else PLAIN, trust)
         self._grants_without_number = options.get("without_number") == "grant"
+
+    def use(self, profile: Profile, trust: Trust) -> None:
+        """Reads by this profile from the next receipt on, which counts as far as it is trusted."""
+        self.profile, self._trust = profile, trust
 
     def prepare(self, device: Device) -> None:
         """A newly opened door: bytes need somebody who understands them."""

@@ -39,6 +39,14 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """A profile that a technician chose for a door while the settings named another ("": none)."""
+
+    profile: str
+    instead_of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class _Offer:
     key: str
     total: int
@@ -105,15 +113,17 @@ NO_TRUST_NEEDED = Trust(None, "")
 
 
 class TrustBook:
-    """All doors' standings, in one small file."""
+    """All doors' standings, and the profiles that were chosen for them, in one small file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._guard = threading.Lock()
         self._kept: dict[str, Standing] = {}
+        self._chosen: dict[str, Chosen] = {}
         try:
             told: Any = json.loads(path.read_text("utf-8"))
             self._kept = {key: Standing(**standing) for key, standing in told["doors"].items()}
+            self._chosen = {door: Chosen(str(one["profile"]), str(one["instead_of"])) for door, one in told.get("profiles", {}).items()}
         except FileNotFoundError:
             pass
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as trouble:
@@ -127,22 +137,38 @@ class TrustBook:
         """On disk before it counts; where it cannot be written it does not count."""
         with self._guard:
             kept = {**self._kept, key: standing}
-            beside = self._path.with_suffix(".new")
             try:
-                with beside.open("w", encoding="utf-8") as file:
-                    json.dump({"doors": {name: asdict(each) for name, each in kept.items()}}, file, indent=1)
-                    file.flush()
-                    os.fsync(file.fileno())
-                beside.replace(self._path)
+                self._write(kept, self._chosen)
             except OSError as trouble:
                 _log.warning("%s: %s; the sale is not counted for or against its door", self._path, trouble.strerror)
                 if standing.confirmed:
                     return
             self._kept = kept
 
+    def chosen(self, door: str) -> Chosen | None:
+        """The profile that was chosen for a door; None: the settings' own."""
+        return self._chosen.get(door)
+
+    def choose(self, door: str, chosen: Chosen | None) -> None:
+        """On disk before it counts. Raises OSError."""
+        with self._guard:
+            others = {name: one for name, one in self._chosen.items() if name != door}
+            now = others | ({door: chosen} if chosen else {})
+            self._write(self._kept, now)
+            self._chosen = now
+
+    def _write(self, kept: Mapping[str, Standing], chosen: Mapping[str, Chosen]) -> None:
+        beside = self._path.with_suffix(".new")
+        told = {"doors": {name: asdict(each) for name, each in kept.items()}, "profiles": {door: asdict(one) for door, one in chosen.items()}}
+        with beside.open("w", encoding="utf-8") as file:
+            json.dump(told, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(self._path)
+
 
 def watch_trust(
-    journal: Journal, trusts: Sequence[Trust], stopping: threading.Event, news: threading.Event, beside: Callable[[], None]
+    journal: Journal, trusts: Callable[[], Sequence[Trust]], stopping: threading.Event, news: threading.Event, beside: Callable[[], None]
 ) -> None:
     """A thread's work: tells every door what was recorded, until stopped. ``news`` wakes it; ``beside`` is done whenever it is awake."""
     journal.subscribe(lambda _seq: news.set())
@@ -155,7 +181,7 @@ def watch_trust(
         head = reader.head()[0]
         while found := reader.events(seq, _AT_ONCE, _TYPES):
             seq = found[-1].seq
-            _tell(found, trusts)
+            _tell(found, trusts())
         seq = max(seq, head)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from posagent.errors import SettingsError
-from posagent.settings import Settings, load_settings
+from posagent.settings import DeviceSettings, Settings, load_settings
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +39,10 @@ def compared(before: Settings, after: Settings) -> Reloaded:
     """What of the difference is taken up now."""
     own, new = before.register, after.register
     register = replace(own, store_name=new.store_name, language=new.language, tax_rounding=new.tax_rounding)
-    mixed = replace(before, register=register, program=after.program, checkout=after.checkout, codes=after.codes, tokens=after.tokens)
+    devices = tuple(_with_profile(device, after) for device in before.devices)
+    mixed = replace(
+        before, register=register, program=after.program, checkout=after.checkout, codes=after.codes, tokens=after.tokens, devices=devices
+    )
     taken = {
         "[register] store_name, language, tax_rounding": register != own,
         "[program]": after.program != before.program,
@@ -54,11 +57,20 @@ def compared(before: Settings, after: Settings) -> Reloaded:
         "[cloud]": after.cloud != before.cloud,
         "[screen]": after.screen != before.screen,
     }
-    old_devices, new_devices = ({device.name: device for device in each.devices} for each in (before, after))
+    taken |= {f"[[sale_door]] {old.name} profile": old != new for old, new in zip(before.devices, devices, strict=True)}
+    old_devices, new_devices = ({device.name: device for device in each.devices} for each in (mixed, after))
     for name in sorted(old_devices.keys() | new_devices.keys()):
         device = new_devices.get(name) or old_devices[name]
         waits[f"[[{device.kind}]] {name}"] = old_devices.get(name) != new_devices.get(name)
     return Reloaded(mixed, _changed(taken), _changed(waits))
+
+
+def _with_profile(device: DeviceSettings, after: Settings) -> DeviceSettings:
+    """A door reads by another profile without being opened anew: nothing of the device changes."""
+    new = next((one for one in after.of("sale_door") if one.name == device.name), None)
+    if new is None or "profile" not in new.options or device.kind != "sale_door":
+        return device
+    return replace(device, options={**device.options, "profile": new.options["profile"]})
 
 
 def _changed(tables: dict[str, bool]) -> tuple[str, ...]:

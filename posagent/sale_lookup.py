@@ -6,10 +6,11 @@ head office's."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import sha256
+from typing import Any
 
 from offline_queue.events import Event
 from posagent.checkout import Basket, Live, Rules
@@ -24,13 +25,19 @@ MOST = 50
 
 @dataclass(frozen=True, slots=True)
 class FoundSale:
-    """``live`` None: nothing is granted for it now. ``voids``: how many grants of it were voided, the last one for ``void_reason``."""
+    """``live`` None: nothing is granted for it now. ``voids``: how many grants of it were voided; ``void``: what the last of these events says,
+    where nothing is granted now."""
 
     sale_id: str
     basket: Basket
     live: Live | None
     voids: int
-    void_reason: str = ""
+    void: Mapping[str, Any] | None = None
+
+    @property
+    def void_reason(self) -> str:
+        """Why it was voided; "": it was not."""
+        return str(self.void["reason"]) if self.void else ""
 
 
 def key_of_receipt(receipt_no: str) -> str:
@@ -56,27 +63,27 @@ def find_sale(find: Find, sale_id: str, rules: Rules) -> FoundSale | None:
     if not sale_id.startswith(start) or not key:
         return None
     front = f"{day}/{rules.place.register}/{key}"
-    live, voids, reason = _live(find, front)
+    live, voids, void = _live(find, front)
     seen = find(f"{front}/seen")
     if seen is not None and (joins := seen.data.get("joins")) and joins != sale_id:
         return find_sale(find, joins, rules)
     basket = live.basket if live else basket_of(seen.data) if seen else None
-    return None if basket is None else FoundSale(sale_id, basket, live, voids, reason)
+    return None if basket is None else FoundSale(sale_id, basket, live, voids, void)
 
 
-def _live(find: Find, front: str) -> tuple[Live | None, int, str]:
-    """The grant that stands, with its refunds; how many were voided before it, and why the last one was."""
-    voids, reason = 0, ""
+def _live(find: Find, front: str) -> tuple[Live | None, int, Mapping[str, Any] | None]:
+    """The grant that stands, with its refunds; how many were voided before it; and the last void where none stands."""
+    voids, void = 0, None
     for number in range(1, MOST):
         granted = find(f"{front}/grant" if number == 1 else f"{front}/grant/{number}")
         voided = find(f"{front}/void/{number}")
         if voided is not None:
-            voids, reason = voids + 1, str(voided.data["reason"])
+            voids, void = voids + 1, voided.data
         elif granted is not None:
-            return _with_refunds(find, front, live_of(granted.data, granted.id)), voids, ""
+            return _with_refunds(find, front, live_of(granted.data, granted.id)), voids, None
         else:
             break
-    return None, voids, reason
+    return None, voids, void
 
 
 def _with_refunds(find: Find, front: str, live: Live) -> Live:

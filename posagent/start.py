@@ -300,6 +300,8 @@ def _watch_program(
             service.notify(RELOADING="1")
             agent.asked_to_reload.clear()
             settings = again(before)
+            if agent.bench.doors is not None:
+                agent.bench.doors.settings_changed(settings.of("sale_door"))
         found = _in_force(settings)
         if not agent.stopping.is_set() and ((found.digest, found.trouble) != (known.digest, known.trouble) or settings != before):
             known = found

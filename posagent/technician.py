@@ -155,6 +155,11 @@ class Technician:
         taught, path = self._doors().learn(device, name, known)
         return Answer("done", {"path": path, "why": list(taught.why), "totals": [receipt.total for receipt in taught.after]})
 
+    def use_profile(self, device: str, profile: str) -> Answer:
+        """See `TechnicianBackend.use_profile`."""
+        self._doors().use(device, profile)
+        return Answer("done", {"profile": self._doors().profile_name(device), "chosen": profile})
+
     def _doors(self) -> Doors:
         if self._agent.bench.doors is None:
             raise Refused("there is no sale door of this name", code="E632")
@@ -205,6 +210,8 @@ def _door(doors: Doors, name: str) -> DoorShown:
     standing = doors.standing(name)
     return {
         "profile": doors.profile_name(name),
+        "chosen": doors.chosen(name),
+        "profiles": doors.profiles(name),
         "trust": {"confirmed": standing[0], "needed": standing[1]} if standing else None,
         "teaching_s": math.ceil(doors.teaching_s(name)),
         "captured": [_captured(one, receipt) for one, receipt in doors.captured(name)],

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "program": ("posagent.cli.program", "check, explain, try, show and replay the loyalty rules"),
     "scan": ("posagent.cli.scan", "decode pictures, explain a code, listen to the scanners"),
     "print": ("posagent.cli.print_", "draw a slip, print the test slip, list the slips that wait or are in doubt"),
+    "doors": ("posagent.cli.doors", "what each sale door reads by and how far it is trusted; use a learned profile at once"),
     "receipt": ("posagent.cli.receipt", "what a receipt says: kind, total, number, tax split, and why"),
     "queue": ("posagent.cli.queue", "the journal: what waits, what is parked or refused, check it, copy it"),
     "report": ("posagent.cli.report", "点検 (x) and 精算 (z): the figures of a business date"),

@@ -10,7 +10,7 @@ from posagent.screen.access_schemas import ACCESS
 from posagent.screen.counter_schemas import COUNTER, OPEN_CHECKOUT
 from posagent.screen.manager_schemas import MANAGER
 from posagent.screen.problems import MEDIA_TYPE
-from posagent.screen.schemas import DEVICE_TEST, LEARN, PRINT_ANSWER, REPORT, SALE, SCAN, TEACH_MODE, TEST_MODE, VOID, Schema
+from posagent.screen.schemas import DEVICE_TEST, LEARN, PRINT_ANSWER, REPORT, SALE, SCAN, TEACH_MODE, TEST_MODE, USE_PROFILE, VOID, Schema
 
 _TEXT: Schema = {"type": "string"}
 _MAYBE_TEXT: Schema = {"type": ["string", "null"]}
@@ -199,9 +199,11 @@ ROOM: Schema = {
                     },
                     "door": {
                         **_MAYBE_OBJECT,
-                        "required": ["profile", "trust", "teaching_s", "captured"],
+                        "required": ["profile", "chosen", "profiles", "trust", "teaching_s", "captured"],
                         "properties": {
                             "profile": {"type": "string", "description": "its name; empty: none"},
+                            "chosen": {"type": "string", "description": "the profile chosen here; empty: it reads as the settings say"},
+                            "profiles": {"type": "array", "items": _TEXT, "description": "what could be chosen"},
                             "trust": {**_MAYBE_OBJECT, "required": ["confirmed", "needed"], "description": "null: a technician vouches for it"},
                             "teaching_s": {"type": "integer"},
                             "captured": {"type": "array", "items": {"type": "object", "required": ["number", "at", "lines", "kind", "total"]}},
@@ -297,7 +299,8 @@ def document() -> dict[str, Any]:
                 **COUNTER,
                 **MANAGER,
                 "DeviceTest": DEVICE_TEST, "TestMode": TEST_MODE, "TeachMode": TEACH_MODE, "Learn": LEARN, "Room": ROOM, "Preview": PREVIEW,
-                "Answer": ANSWER, "ReportAnswer": REPORT_ANSWER, "Status": STATUS, "Ready": READY, "Problem": PROBLEM,
+                "UseProfile": USE_PROFILE, "Answer": ANSWER, "ReportAnswer": REPORT_ANSWER, "Status": STATUS, "Ready": READY,
+                "Problem": PROBLEM,
             },
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
@@ -332,6 +335,9 @@ def document() -> dict[str, Any]:
             },
             "/v1/devices/{device}/test": {"post": _change("testDevice", "A printer's test slip", "DeviceTest", (_DEVICE,), ("404",))},
             "/v1/devices/{device}/teach": {"post": _change("teach", "Teach mode of a sale door", "TeachMode", (_DEVICE,), ("404",))},
+            "/v1/devices/{device}/profile": {
+                "post": _change("useProfile", "A sale door reads by this profile from now on", "UseProfile", (_DEVICE,), ("404",)),
+            },
             "/v1/devices/{device}/learn": {"post": _change("learn", "A profile from known totals", "Learn", (_DEVICE,), ("404",))},
             "/v1/test-mode": {"post": _change("testMode", "Scans are explained and not given to the counter", "TestMode")},
             "/v1/unlock": {"post": _once("unlock", "A PIN for a release of five minutes", "Unlocked", "Unlock", ())},

@@ -133,6 +133,14 @@ DEVICE_TEST: Schema = {
 }
 TEST_MODE: Schema = {"type": "object", "required": ["on"], "additionalProperties": False, "properties": {"on": {"type": "boolean"}}}
 TEACH_MODE: Schema = TEST_MODE
+USE_PROFILE: Schema = {
+    "type": "object",
+    "required": ["profile"],
+    "additionalProperties": False,
+    "properties": {
+        "profile": {"type": "string", "pattern": "^([a-z0-9][a-z0-9_-]{0,39})?$", "description": 'its name; "": what the settings name'},
+    },
+}
 LEARN: Schema = {
     "type": "object",
     "required": ["name", "known"],

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 from posagent.screen.answering import once
 from posagent.screen.backend import Answer, Backend
 from posagent.screen.calls import Calls, RecentAnswers
-from posagent.screen.schemas import LEARN, TEACH_MODE
+from posagent.screen.schemas import LEARN, TEACH_MODE, USE_PROFILE
 
 
 class TeachRoutes:
@@ -23,12 +23,19 @@ class TeachRoutes:
         self.routes: list[BaseRoute] = [
             Route("/v1/devices/{device}/teach", self._teach, methods=["POST"]),
             Route("/v1/devices/{device}/learn", self._learn, methods=["POST"]),
+            Route("/v1/devices/{device}/profile", self._profile, methods=["POST"]),
         ]
 
     async def _teach(self, request: Request) -> Response:
         device = request.path_params["device"]
         return await once(
             self._recent, request, TEACH_MODE, lambda asked: self._calls.ask(self._backend.technician.teach, device, asked["on"])
+        )
+
+    async def _profile(self, request: Request) -> Response:
+        device = request.path_params["device"]
+        return await once(
+            self._recent, request, USE_PROFILE, lambda asked: self._calls.ask(self._backend.technician.use_profile, device, asked["profile"])
         )
 
     async def _learn(self, request: Request) -> Response:

@@ -85,9 +85,12 @@ class CapturedShown(TypedDict):
 
 
 class DoorShown(TypedDict):
-    """A sale door. ``trust``: {"confirmed", "needed"}; None: a technician vouches for it."""
+    """A sale door. ``trust``: {"confirmed", "needed"}; None: a technician vouches for it. ``chosen``: the profile that was chosen here, "": it
+    reads as the settings say; ``profiles``: what could be chosen."""
 
     profile: str
+    chosen: str
+    profiles: list[str]
     trust: dict[str, int] | None
     teaching_s: int
     captured: list[CapturedShown]
@@ -135,3 +138,6 @@ class TechnicianBackend(Protocol):
 
     def learn(self, device: str, name: str, known: Sequence[tuple[int, int]]) -> Answer:
         """A profile from (number of a captured receipt, its total): {"path", "why", "totals"}. Raises Refused (E632, E636)."""
+
+    def use_profile(self, device: str, profile: str) -> Answer:
+        """A sale door reads by this profile from now on; "": as the settings say. Raises Refused (E632, E636)."""

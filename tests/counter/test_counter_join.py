@@ -233,3 +233,25 @@ def test_a_pre_filled_amount_that_the_receipt_repeats_is_no_change_of_the_amount
     assert "E621" not in till.codes()
     receipt(till, "43", 500)
     assert "E621" in till.codes()
+
+
+@pytest.mark.parametrize("total", [1980, 2200])
+def test_a_door_whose_amount_was_typed_over_tells_the_next_customers_sale_next(total: int) -> None:
+    till = Till()
+    till.scan()
+    receipt(till, "42", paid=False)  # not trusted yet: the cashier types
+    typed(till, total)
+    till.state = till.restarted()
+    assert receipt(till, "43", total, paid=False).status == "waiting_for_payment"
+    till.scan("m2")
+    assert confirm(till, "n43", total).status == "granted"
+    assert [draft.data["member"] for draft in till.grants()] == ["m1", "m2"]
+
+
+def test_a_displays_amount_that_was_typed_still_gets_the_printers_receipt() -> None:
+    till = Till()
+    till.scan()
+    display(till)
+    typed(till)
+    assert receipt(till).status == "already"
+    assert counted(till) == (1, 1, 1980)

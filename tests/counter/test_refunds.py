@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -179,3 +180,19 @@ def test_a_sale_that_is_named_and_does_not_wait_clears_nothing(till: Stored) -> 
     till.feed(Cleared(till.now(), "0042-R2-2026-11-22-n9", 90))
     assert till.state.card is not None
     assert till.replies[90].status == "released"
+
+
+def test_a_sale_older_than_the_memory_is_voided_from_the_journal_and_only_once(till: Stored) -> None:
+    sale_id = till.granted("n1", 500)
+    till.state = replace(till.state, live={}, last=None)  # two thousand sales later
+    till.feed(VoidAsked(till.now(), sale_id, "wrong_amount", "boss", "manager", 90))
+    assert till.replies[90].fields["code"] == "E608"
+    found = find_sale(till.journal.reader().find, sale_id, till.rules)
+    assert found is not None
+    till.feed(VoidAsked(till.now(), sale_id, "wrong_amount", "boss", "manager", 91, found.live))
+    assert (till.replies[91].status, till.replies[91].fields["points"]) == ("voided", -5)
+    till.feed(VoidAsked(till.now(), sale_id, "wrong_amount", "boss", "manager", 92, found.live))  # two managers at once
+    assert till.replies[92].fields["code"] == "E608"
+    after = find_sale(till.journal.reader().find, sale_id, till.rules)
+    assert after is not None
+    assert (after.live, after.voids, after.void_reason) == (None, 1, "wrong_amount")

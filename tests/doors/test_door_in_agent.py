@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -116,6 +118,17 @@ def test_a_door_that_is_not_trusted_waits_for_the_cashier_and_is_taught(doubted:
     shop.until(lambda: shop.events("sale.granted"))
     shop.until(lambda: (tmp_path / "journal" / "doors.json").exists())
     assert '"confirmed": 1' in (tmp_path / "journal" / "doors.json").read_text("utf-8")
+    shop.print(PAID.format(no="0002"))  # Enter on the empty field says that what was read is right
+    shop.until(lambda: (shop.till.status().body["open"] or {}).get("proposed"))
+    opened = shop.till.status().body["open"]
+    assert (opened["door"], opened["amount"]) == ("till-printer", 1980)
+    enter = {"total": 1980, "source": "typed", "confirms": opened["sale_id"]}
+    assert shop.till._post("/v1/sales", enter | {"total": 1800}).body["code"] == "E678"
+    assert shop.till._post("/v1/sales", enter).body["result"] == "waiting_for_member"
+    assert shop.till._post("/v1/scans", {"text": "2112345678900", "symbology": "E0"}).status == 200
+    shop.until(lambda: len(shop.events("sale.granted")) == 2)
+    assert shop.events("sale.granted")[1]["sale_id"].endswith("-n0002")
+    shop.until(lambda: '"confirmed": 2' in (tmp_path / "journal" / "doors.json").read_text("utf-8"))
     assert shop.till._post("/v1/devices/till-printer/teach", {"on": True}).status == 200
 
     def card() -> dict[str, Any]:
@@ -130,6 +143,14 @@ def test_a_door_that_is_not_trusted_waits_for_the_cashier_and_is_taught(doubted:
     learned = shop.till._post("/v1/devices/till-printer/learn", {"name": "acme", "known": known})
     assert (learned.status, learned.body["totals"]) == (200, [1200, 2350])
     assert "おあいそ" in (tmp_path / "receipts" / "acme.toml").read_text("utf-8")
+    def doors(*more: str) -> str:
+        argv = [sys.executable, "-m", "posagent", "doors", *more, "--settings", str(tmp_path / "posagent.toml")]
+        return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout
+
+    assert doors("list") == "till-printer: profile none; 2 of 20 sales confirmed\n  could use: acme\n"
+    assert doors("use", "till-printer", "acme") == "till-printer: profile acme (chosen here); 0 of 20 sales confirmed\n"
+    shop.print("レシートNo.A-13\nおあいそ ¥3,300\nお預り ¥5,000")  # it counts from the next receipt on
+    shop.until(lambda: (shop.till.status().body["open"] or {}).get("amount") == 3300)
     untrue = [{"number": 1, "total": 5}, {"number": 2, "total": 6}]
     wrong = shop.till._post("/v1/devices/till-printer/learn", {"name": "other", "known": untrue})
     assert wrong.body["code"] == "E636"

@@ -91,6 +91,12 @@ class Bench:
         self._act("learn", device, name, known)
         return Answer("done", {"path": f"/etc/posagent/receipts/{name}.toml", "why": [], "totals": [total for _, total in known]})
 
+    def use_profile(self, device: str, profile: str) -> Answer:
+        self._act("profile", device, profile)
+        found = self.device(device)
+        found["door"] |= {"profile": profile, "chosen": profile}
+        return Answer("done", {"profile": profile, "chosen": profile})
+
     def test_mode(self, on: bool) -> Answer:
         self._act("test mode", on)
         self.state = {**self.state, "test_mode": {"on": on, "left_s": 120 if on else 0}}

@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, Page, expect
 from posagent.errors import Refused
 
 OPEN: Any = {"member": None, "amount": 1980, "paid": False, "door": "pole", "proposed": True, "sale_id": "S-c1", "payable": 1980,
-             "per_rate": [], "reductions": [], "coupons": [], "points": None, "stamps": [], "value": None, "charge": None, "accounts": []}  # fmt: skip
+             "per_rate": [], "reductions": [], "coupons": [], "points": None, "stamps": [], "value": None, "charge": None,
+             "accounts": []}  # fmt: skip
 
 
 @pytest.fixture

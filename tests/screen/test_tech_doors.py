@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 
 def door(**more: Any) -> dict[str, Any]:
-    shown = {"profile": "", "trust": {"confirmed": 3, "needed": 20}, "teaching_s": 0, "captured": [], **more}
+    shown = {"profile": "", "chosen": "", "profiles": [], "trust": {"confirmed": 3, "needed": 20}, "teaching_s": 0, "captured": [], **more}
     plain = {"name": "till", "kind": "sale_door", "driver": "capture-printer", "state": "ready", "code": None, "detail": "", "as_of": 2}
     return {**plain, "beat": 1, "stale": False, "camera": False, "scanner": None, "printer": None, "door": shown}
 
@@ -47,3 +47,14 @@ def test_two_known_receipts_are_taught_and_what_is_typed_survives_the_next_look(
     page.click('[data-act="till/learn"]')
     expect(page.locator("#said")).to_contain_text("/etc/posagent/receipts/acme.toml")
     assert [call for call in counter.calls if call[0] == "learn"] == [("learn", "till", "acme", [(1, 1200), (2, 2350)])]
+
+
+def test_a_learned_profile_counts_at_once_and_can_be_taken_back(counter: Any, page: Page) -> None:
+    counter.technician.state["devices"] = [door(profiles=["acme", "cafe"])]
+    page.click('[data-act="till/use/acme"]')
+    expect(page.locator("#said")).to_have_text("次のレシートから acme で読みます")
+    expect(page.locator(".facts").first).to_contain_text("acme（ここで選択）")
+    expect(page.locator('[data-act="till/use/acme"]')).to_have_count(0)
+    page.click('[data-act="till/use/"]')
+    expect(page.locator("#said")).to_have_text("設定の読み方に戻しました")
+    assert [call for call in counter.calls if call[0] == "profile"] == [("profile", "till", "acme"), ("profile", "till", "")]

@@ -57,20 +57,33 @@ function receipt(name, one) {
     el("label", {}, w("teach_total"), field(name, one.number, `${w("teach_receipt")} ${one.number} ${w("teach_total")}`, { inputmode: "numeric", maxlength: "12", size: "10" })));
 }
 
+// Another profile for the door, at once: one that was learned here, or what the settings say.
+function choose(given, looked) {
+  const { chosen, profiles } = given.door;
+  const use = async (profile) => {
+    await send(given.name, "profile", { profile }, () => (profile ? w("profile_used", profile) : w("profile_back")));
+    await looked();
+  };
+  const button = (profile, text) => el("button", { type: "button", "data-act": `${given.name}/use/${profile}`, onclick: () => use(profile) }, text);
+  const others = profiles.filter((name) => name !== chosen).map((name) => button(name, w("use_profile", name)));
+  const all = [...others, ...(chosen ? [button("", w("as_settings"))] : [])];
+  return all.length ? [el("div", { class: "act" }, ...all)] : [];
+}
+
 // given: a device of GET /v1/devices with ``door``; ``looked`` draws the page anew
 export function door(given, looked) {
-  const { profile, trust, teaching_s: left, captured } = given.door;
+  const { profile, chosen, trust, teaching_s: left, captured } = given.door;
   const row = (title, value) => [el("dt", {}, title), el("dd", {}, value)];
   const standing = trust ? (trust.confirmed >= trust.needed ? w("trusted") : w("earning", trust.confirmed, trust.needed)) : w("vouched");
-  const facts = el("dl", { class: "facts" }, ...row(w("profile"), profile || w("no_profile")), ...row(w("trust"), standing));
+  const facts = el("dl", { class: "facts" }, ...row(w("profile"), (profile || w("no_profile")) + (chosen ? w("chosen_here") : "")), ...row(w("trust"), standing));
   const note = said.get(given.name);
   const words = el("p", { class: note?.bad ? "bad" : "" }, note?.text ?? "");
   const teach = el("button", { type: "button", "data-act": `${given.name}/teach`, onclick: () => switchTeaching(given.name, !left, looked) }, w(left ? "teach_off" : "teach_on"));
-  if (!left) return [facts, el("div", { class: "act" }, teach, words)];
+  if (!left) return [facts, ...choose(given, looked), el("div", { class: "act" }, teach, words)];
   const list = captured.length ? el("ul", { class: "captured" }, ...captured.map((one) => receipt(given.name, one))) : el("p", { class: "hint" }, w("teach_waits"));
   const form = captured.length
     ? el("div", { class: "act" }, el("label", {}, w("teach_name"), field(given.name, "name", w("teach_name"), { maxlength: "40", size: "14" })),
       el("button", { type: "button", class: "primary", "data-act": `${given.name}/learn`, onclick: () => learn(given.name, captured, looked) }, w("teach_learn")))
     : null;
-  return [facts, el("p", { class: "hint" }, w("teach_how", Math.ceil(left / 60))), list, form, el("div", { class: "act" }, teach, words)];
+  return [facts, el("p", { class: "hint" }, w("teach_how", Math.ceil(left / 60))), list, form, ...choose(given, looked), el("div", { class: "act" }, teach, words)];
 }
