@@ -35,6 +35,7 @@ CORE = Package(
     (
         ("systemd/posagent.service", "usr/lib/systemd/system/posagent.service", 0o644),
         ("systemd/posagent.socket", "usr/lib/systemd/system/posagent.socket", 0o644),
+        ("systemd/posagent-tech.socket", "usr/lib/systemd/system/posagent-tech.socket", 0o644),
         ("systemd/posagent.sysusers", "usr/lib/sysusers.d/posagent.conf", 0o644),
         ("systemd/posagent.tmpfiles", "usr/lib/tmpfiles.d/posagent.conf", 0o644),
         ("systemd/71-posagent.rules", "usr/lib/udev/rules.d/71-posagent.rules", 0o644),

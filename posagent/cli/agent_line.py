@@ -16,6 +16,9 @@ from posagent.errors import PosagentError, SettingsError
 
 ANSWER_S = 15.0
 _LARGEST_ANSWER = 16 << 20
+USUAL_SOCKET = Path("/run/posagent/api.sock")
+TECH_SOCKET = "tech.sock"
+"""The technicians' door, beside the one of the settings (posagent.screen.peers.TECH_SOCKET)."""
 
 
 class AgentNotRunning(PosagentError):
@@ -26,11 +29,14 @@ class AgentNotRunning(PosagentError):
 
 
 def agent_socket(settings: Path) -> Path | None:
-    """[screen] socket of a settings file, without reading the rest: a look at the agent must not wait for the drivers. Raises SettingsError."""
+    """[screen] socket of a settings file, without reading the rest: a look at the agent must not wait for the drivers. Where this user may not
+    read them, as technicians may not, the package's. Raises SettingsError."""
     import tomllib
 
     try:
         top = tomllib.loads(settings.read_text("utf-8"))
+    except PermissionError:
+        return USUAL_SOCKET
     except (OSError, ValueError) as trouble:
         raise SettingsError(f"{settings}: cannot be read: {trouble}; posagent check-config tells more", code="E105") from trouble
     screen = top.get("screen")
@@ -76,7 +82,12 @@ def _exchange(path: Path, method: str, target: str, headers: dict[str, str], bod
         raise ValueError("a line break in a header")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
         line.settimeout(ANSWER_S)
-        line.connect(str(path))
+        try:
+            line.connect(str(path))
+        except PermissionError:
+            if not path.with_name(TECH_SOCKET).exists():
+                raise
+            line.connect(str(path.with_name(TECH_SOCKET)))
         line.sendall("\r\n".join([*head, "", ""]).encode("latin-1") + body)
         answer = b""
         while len(answer) <= _LARGEST_ANSWER and (more := line.recv(1 << 16)):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from posagent.cli.agent_line import AgentNotRunning, ask_agent
+from posagent.cli.agent_line import USUAL_SOCKET, AgentNotRunning, ask_agent
 from posagent.cli.common import add_json, add_settings, print_json
 from posagent.errors import PosagentError
 
@@ -40,11 +40,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    """0: nothing is wrong; 1: a problem was found; 4: warnings only (with --strict); 78: the settings cannot be read."""
+    """0: nothing is wrong; 1: a problem was found; 4: warnings only (with --strict); 77: the settings are not this user's; 78: nobody can."""
     from posagent.doctor.examine import examine, gather
     from posagent.doctor.sheet import as_json, lines
 
-    case = gather(Path(args.settings), asked)
+    case = gather(Path(args.settings), asked, usual=USUAL_SOCKET)
     looked = examine(case, quick=args.quick)
     usual = case.settings.register.language if case.settings else "ja" if os.environ.get("LANG", "").startswith("ja") else "en"
     language = args.lang or usual
@@ -59,7 +59,7 @@ def run(args: Namespace) -> int:
     if args.print:
         _print(case, told, language)
     if case.settings is None:
-        return 78
+        return 78 if case.trouble else 77
     return 1 if told["level"] == "problem" else 4 if told["level"] == "warning" and args.strict else 0
 
 

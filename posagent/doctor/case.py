@@ -16,7 +16,9 @@ Agent = Literal["running", "down", "refused", "no_socket"]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One examination. ``settings`` None: they cannot be read, ``trouble`` says why. ``room``: the agent's GET /v1/devices, if it answered."""
+    """One examination. ``settings`` None: they cannot be read, ``trouble`` says why ("": this user may not).
+
+    ``room``: the agent's GET /v1/devices, if it answered."""
 
     host: Host
     settings_file: Path

@@ -63,28 +63,29 @@ Asked = tuple[Agent, dict[str, Any] | None, dict[str, Any] | None]
 """Whether the agent could be asked; its GET /v1/devices; its GET /v1/status."""
 
 
-def gather(settings_file: Path, ask: Callable[[Path], Asked], host: Host | None = None) -> Case:
-    """Reads the settings, asks the agent at its socket, lists the devices. Never raises: what cannot be had is missing, and said."""
+def gather(settings_file: Path, ask: Callable[[Path], Asked], host: Host | None = None, *, usual: Path | None = None) -> Case:
+    """Reads the settings, asks the agent at its socket, lists the devices. ``usual``: the socket to try where this user may not read the
+    settings. Never raises: what cannot be had is missing, and said."""
     from posagent.errors import PosagentError, SettingsError
     from posagent.registry import load_drivers
     from posagent.settings import Settings, load_settings
 
     machine, settings_file = host or Host(), settings_file.absolute()
     settings: Settings | None = None
-    trouble = ""
+    trouble, forbidden = "", False
     try:
         settings, _ = load_settings(settings_file)
     except SettingsError as wrong:
-        trouble = str(wrong)
+        trouble, forbidden = str(wrong), isinstance(wrong.__cause__, PermissionError)
     found: list[Found] = []
     for driver in load_drivers().drivers.values():
         try:
             found += driver.find()
         except (PosagentError, OSError):
             continue
-    socket = settings.screen.socket if settings is not None else None
+    socket = settings.screen.socket if settings is not None else usual if forbidden else None
     agent, room, status = ask(socket) if socket is not None else ("no_socket", None, None)
-    return Case(machine, settings_file, settings, trouble, agent, room, status, tuple(found))
+    return Case(machine, settings_file, settings, "" if forbidden else trouble, agent, room, status, tuple(found))
 
 
 def examine(case: Case, checks: Sequence[Check] = CHECKS, *, quick: bool = False) -> list[Looked]:

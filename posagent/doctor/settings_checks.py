@@ -12,7 +12,9 @@ from posagent.doctor.finding import Finding, problem, unknown, warning
 
 def settings_can_be_read(case: Case) -> Iterator[Finding]:
     """D-102."""
-    if case.settings is None:
+    if case.settings is None and not case.trouble:
+        yield unknown("may_not_look", file=case.settings_file)
+    elif case.settings is None:
         yield problem("settings_wrong", case.trouble, file=case.settings_file)
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from posagent.screen.tokens import Scope
 
 POS_GROUP, TECH_GROUP = "posagent-pos", "posagent-tech"
+TECH_SOCKET = "tech.sock"
+"""The technicians' own door beside the one of the settings (systemd/posagent-tech.socket)."""
 _SO_PEERGROUPS = 59  # linux/include/uapi/asm-generic/socket.h, since Linux 4.13; Python has no name for it
 _OVERFLOW_GROUP = 65534
 _GROUPS_BYTES = 1024
@@ -25,6 +27,8 @@ class Peer:
     pid: int
     uid: int
     groups: frozenset[int]
+    through: str = ""
+    """The name of the socket that it opened, without its folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,8 @@ class Peers:
         if self.tech in peer.groups:
             found.add("tech")
         if self.hidden is not None and self.hidden in peer.groups:
-            found.add("pos")  # whoever passed the socket's own permissions (0660 and its group, posagent.socket); more we cannot see of it
+            # Whoever passed the socket's own permissions (0660 and its group, posagent.socket, posagent-tech.socket); more we cannot see of it.
+            found.add("tech" if peer.through == TECH_SOCKET else "pos")
         return frozenset(found)
 
 
@@ -85,4 +90,4 @@ def peer_of(line: socket.socket) -> Peer | None:
     more = b""
     with suppress(OSError):
         more = line.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _GROUPS_BYTES)
-    return Peer(pid, uid, frozenset({gid, *(group for (group,) in struct.iter_unpack("I", more))}))
+    return Peer(pid, uid, frozenset({gid, *(group for (group,) in struct.iter_unpack("I", more))}), Path(str(line.getsockname())).name)

@@ -21,6 +21,8 @@ from posagent.cloud.receiver import Settings
 from virtual_counter.scanner import TcpScanner
 
 ROOT = Path(__file__).parents[2]
+PATIENCE_S = 120.0
+"""A machine that others keep busy starts an agent in half a minute; what does not come at all is told soon enough."""
 
 
 class HeadOffice:
@@ -127,7 +129,7 @@ class Till:
         (directory / "program.toml").write_text(PROGRAM, "utf-8")
         self._notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notified.bind(str(directory / "notify"))
-        self._notified.settimeout(30)
+        self._notified.settimeout(PATIENCE_S)
         self._heard: list[str] = []
         self.agent: subprocess.Popen[bytes] | None = None
 
@@ -158,10 +160,10 @@ class Till:
             try:
                 self._heard.append(self._notified.recv(4096).decode())
             except BlockingIOError:
-                self._notified.settimeout(30)
+                self._notified.settimeout(PATIENCE_S)
                 return self._heard
 
-    def until(self, holds: object, timeout_s: float = 30.0) -> None:
+    def until(self, holds: object, timeout_s: float = PATIENCE_S) -> None:
         """Polls a condition of another process: there is nothing to wait on."""
         deadline = time.monotonic() + timeout_s
         while not holds():  # type: ignore[operator]

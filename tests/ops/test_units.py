@@ -12,6 +12,7 @@ import pytest
 from posagent import enrolment
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
+SOCKETS = ("posagent.socket", "posagent-tech.socket")
 UNIT = (SYSTEMD / "posagent.service").read_text("utf-8")
 
 
@@ -27,12 +28,13 @@ def installed(tmp_path: Path) -> Path:
     """The units as they will lie, but for the interpreter, which this machine need not have."""
     unit = UNIT.replace("/usr/lib/posagent/bin/python3", "/bin/true").replace("file:/usr/share/doc/posagent/install.md", f"file:{tmp_path}")
     (tmp_path / "posagent.service").write_text(unit, "utf-8")
-    shutil.copy(SYSTEMD / "posagent.socket", tmp_path)
+    for name in SOCKETS:
+        shutil.copy(SYSTEMD / name, tmp_path)
     return tmp_path
 
 
 def test_systemd_finds_nothing_wrong_with_the_units(installed: Path) -> None:
-    done = run("systemd-analyze", "verify", str(installed / "posagent.service"), str(installed / "posagent.socket"))
+    done = run("systemd-analyze", "verify", *(str(installed / name) for name in ("posagent.service", *SOCKETS)))
     ours = [line for line in done.stderr.splitlines() if "posagent" in line]
     assert (done.returncode, ours) == (0, [])
 
@@ -54,6 +56,7 @@ def test_users_and_folders_are_what_the_unit_expects(tmp_path: Path) -> None:
     assert {line.split(":")[0] for line in groups.splitlines()} >= {"posagent", "posagent-pos", "posagent-tech"}
     user = next(line for line in (tmp_path / "etc/passwd").read_text("ascii").splitlines() if line.startswith("posagent:"))
     assert user.endswith("/usr/sbin/nologin")
+    assert f"Sockets={' '.join(SOCKETS)}\n" in UNIT
     assert "SocketGroup=posagent-pos" in (SYSTEMD / "posagent.socket").read_text("utf-8")
     assert re.search(r"^User=posagent\nGroup=posagent$", UNIT, re.MULTILINE)
     done = run("systemd-tmpfiles", f"--root={tmp_path}", "--create", str(SYSTEMD / "posagent.tmpfiles"))
