@@ -139,7 +139,7 @@ def _figures(figures: dict[str, Any]) -> str:
         if figure.name not in figures:
             continue
         value, floor = figures[figure.name], figures.get(figure.floor)
-        beside = "" if floor is None else f"{_value(floor)}<td class=n>{_ratio(value, floor)}"
+        beside = "<td class=n>" if floor is None else f"{_value(floor)}<td class=n>{_ratio(value, floor)}"
         if figure.work and slowness > 1 and value is not None:
             beside = f"<td class=n>about {value / slowness:.2g} on this processor itself"
         rows.append(f"<tr><td>{figure.title}<td class=n>{_value(value)}<td>{figure.unit}<td class=n>{beside}")
@@ -148,7 +148,7 @@ def _figures(figures: dict[str, Any]) -> str:
     heads = "<tr><th>what<th><th><th>floor of the same run<th>ratio"
     slow = (
         f"<p class=how>The machine's processor is emulated and takes {_text(slowness)} times as long for the same Python as the processor that"
-        " emulates it. All times on this page are that much too long for a register; ratios, memory, wake-ups and writes are not."
+        " emulates it. Times that the processor decides are that much too long for a register; ratios, memory, wake-ups and writes are not."
         if slowness > 1.5
         else ""
     )

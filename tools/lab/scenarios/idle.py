@@ -9,7 +9,7 @@ import time
 from tools.lab.register import Register
 from tools.lab.scenarios.scenario import Figures, Play
 
-SHORT_S, LONG_S = 30, 600
+SHORT_S, LONG_S = 20, 600
 # Sums over the unit's processes: CPU ticks, resident and proportional kB, voluntary context switches of all threads, bytes written.
 MEASURE = """
 import json, os, pathlib
@@ -49,7 +49,7 @@ def _looked(register: Register) -> tuple[dict[str, int], dict[str, int]]:
 def play(register: Register, play: Play) -> Figures:
     """With no page open (the web server sleeps then), for some time in which nobody does anything."""
     register.listener_away()
-    time.sleep(40)  # the web server stops 30 s after the last connection
+    time.sleep(34)  # the web server stops 30 s after the last connection
     seconds = LONG_S if play.long else SHORT_S
     before, woken = _looked(register)
     time.sleep(seconds)

@@ -18,9 +18,9 @@ from tools.lab.wire import HandLost
 
 NEXT = "99.0.0"
 DPKG_S = 900.0
-_LOOK_S = 0.5
+_LOOK_S = 1.0  # each look costs an emulated machine some of the time that is measured
 RESCAN_S, SCANS = 15.0, 8
-PAUSE_S = 1.0  # between two customers: a long queue, and not a machine that does nothing else
+PAUSE_S = 4.0  # between two customers: a queue, and not a machine that does nothing else
 
 
 def play(register: Register, play: Play) -> Figures:
