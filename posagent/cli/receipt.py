@@ -133,10 +133,14 @@ def _tell(receipt: Any) -> None:
 def _read(name: str) -> bytes:
     from posagent.errors import PosagentError
 
-    if name == "-":
-        return sys.stdin.buffer.read(LARGEST_FILE)
     try:
-        with Path(name).open("rb") as file:
-            return file.read(LARGEST_FILE)
+        if name == "-":
+            raw = sys.stdin.buffer.read(LARGEST_FILE + 1)
+        else:
+            with Path(name).open("rb") as file:
+                raw = file.read(LARGEST_FILE + 1)
     except OSError as trouble:
         raise PosagentError(f"{name}: cannot be read: {trouble.strerror or trouble}; give a file with a receipt in it") from trouble
+    if len(raw) > LARGEST_FILE:  # cut off, its last receipt would be told wrong
+        raise PosagentError(f"{name}: larger than {LARGEST_FILE >> 20} MB; give one receipt, or a part of the stream: head -c 1M {name}")
+    return raw

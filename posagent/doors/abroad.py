@@ -15,8 +15,8 @@ _YEN = re.compile(r"[¥\\￥]|円|(?<![a-z])jpy|(?<![a-z])yen(?![a-z])", re.IGNO
 _JAPANESE = re.compile(r"[ぁ-んァ-ヶｦ-ﾝ]|円|(?<![a-z])jpy|(?<![a-z])yen(?![a-z])|税込|税抜|内税|外税|消費税|軽減税率|登録番号", re.IGNORECASE)
 _KANJI = re.compile(r"[\u3400-\u9fff]")
 _MONEY = re.compile(
-    r"(?P<sign>[€£₩฿₫₹]|(?:US|HK|NT|S|A|C)?\$) ?\d|(?<![A-Za-z])(?P<code>USD|EUR|GBP|CHF|KRW|CNY|RMB|TWD|NTD?|HKD|SGD|THB|VND|AUD|CAD|MYR|PHP|IDR|INR)(?![A-Za-z]) ?-?\d"
-    r"|\d ?(?P<after>€|₩|฿|元(?!伝|取|売|レ|の|領|帳|値)|원|บาท|(?<![A-Za-z])(?:EUR|USD|GBP|CHF|KRW|CNY|RMB|THB|đ)(?![A-Za-z]))"
+    r"(?P<sign>[€£₩฿₫₹]|(?:US|HK|NT|S|A|C)?\$) ?\d|(?<![A-Za-z])(?P<code>USD|EUR|GBP|CHF|KRW|CNY|RMB|TWD|NTD?|HKD|SGD|THB|VND|AUD|CAD|MYR|PHP|IDR|INR|Rp|RM|Rs)(?![A-Za-z])[. ]{0,2}-?\d"
+    r"|\d ?(?P<after>€|₩|฿|元(?!伝|取|売|レ|の|領|帳|値)|원|บาท|(?<![A-Za-z])(?:EUR|USD|GBP|CHF|KRW|CNY|RMB|THB|VND|IDR|đ)(?![A-Za-z]))"
 )
 _SPEECH = (
     ("Korean", re.compile(r"[\uac00-\ud7a3]{2}")),

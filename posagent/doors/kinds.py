@@ -81,7 +81,7 @@ def not_a_sale(lines: tuple[Line, ...], titles: list[Line], found: Total | NoTot
         order = next((line for line in titles if w.MAYBE_ORDER.search(line.squeezed)), None)
         if order:
             return "order", f"an order: {shown(order)}"
-        aside = next((line for line in titles if w.WEAK_NOT_A_SALE.search(line.squeezed)), None)
+        aside = next((line for line in titles if not line.amounts and w.WEAK_NOT_A_SALE.search(line.squeezed)), None)
         if aside:
             return "unknown", f"not a sale: {shown(aside)}"
     marked = next((line for line in lines if w.ANNOUNCED.search(line.text)), None)
@@ -133,6 +133,23 @@ def _report_by_numbers(lines: tuple[Line, ...], titles: list[Line]) -> str:
     if len(weak) >= 3:
         return f"a report: {shown(weak[0])}, {shown(weak[1])}, {shown(weak[2])}"
     return ""
+
+
+def strange_heading(lines: tuple[Line, ...]) -> Line | None:
+    """The heading of a document that holds one amount and nothing else: no article, no tax, no payment.
+
+    What tills print beside sales has more headings than any list (中締め, MANAGER READ …); a receipt so short is no loss.
+    """
+    if sum(len(line.amounts) for line in lines) != 1:
+        return None
+    for line in lines:
+        known = w.SHOP.search(line.squeezed) or w.ORDINARY.search(line.text.lower()) or w.POLICY.search(line.squeezed)
+        if line.amounts or known or any(mark.isdigit() for mark in line.text):
+            continue
+        if w.TOTAL.fullmatch(line.squeezed) or w.GRAND.fullmatch(line.squeezed) or w.PAY.fullmatch(line.squeezed) or not line.squeezed:
+            continue
+        return line
+    return None
 
 
 def _by_payment(lines: tuple[Line, ...]) -> Line | None:

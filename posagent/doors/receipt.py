@@ -14,7 +14,19 @@ from posagent.doors import words as w
 from posagent.doors.abroad import may_have_cents, not_in_yen
 from posagent.doors.amounts import Line, read_lines
 from posagent.doors.escpos_text import Document
-from posagent.doors.kinds import Kind, copied, is_paid, is_returned_item, not_a_sale, refund_word, refunded, shown, titles_of, without_card_slip
+from posagent.doors.kinds import (
+    Kind,
+    copied,
+    is_paid,
+    is_returned_item,
+    not_a_sale,
+    refund_word,
+    refunded,
+    shown,
+    strange_heading,
+    titles_of,
+    without_card_slip,
+)
 from posagent.doors.profiles import PLAIN, Profile
 from posagent.doors.receipt_no import find_receipt_no
 from posagent.doors.tax_table import find_tax_split
@@ -65,6 +77,8 @@ def read_text(text: str, profile: Profile = PLAIN) -> Receipt:
         return Receipt("unknown", why=(f"more than {MOST_LINES} lines: no receipt",))
     if not lines:
         return Receipt("unknown", why=("nothing is written on it",))
+    if _is_no_text(text):
+        return Receipt("unknown", why=("these bytes are no text: give a text file, or the bytes that a POS sent to its printer",))
     lines = without_card_slip(lines, profile)
     titles = titles_of(lines)
     foreign = "" if profile.name else not_in_yen(text)
@@ -96,6 +110,10 @@ def read_text(text: str, profile: Profile = PLAIN) -> Receipt:
     if found.value > profile.most:
         too_much = f"the total {found.value:,} is above the profile's limit of {profile.most:,}: too large for one sale"
         return Receipt("unknown", None, number, why=(too_much,), ask=True)
+    heading = None if profile.name or is_paid(lines, titles) else strange_heading(lines)
+    if heading:
+        why_heading = f"nothing but one amount, and a heading that is not known: {shown(heading)}"
+        return Receipt("unknown", None, number, why=(why_heading, *found.why), ask=True)
     split, split_why = find_tax_split(lines, found.value)
     paid = profile.paid == "always" or is_paid(lines, titles)
     return Receipt("sale", found.value, number, split, paid, found.confidence, (*found.why, *steps, *split_why))
@@ -111,3 +129,10 @@ def _without_total(lines: tuple[Line, ...], titles: list[Line], found: NoTotal, 
     if order and not found.ask:
         return Receipt("order", None, number, why=(f"an order: {shown(order)}, and no total",))
     return Receipt("unknown", None, number, why=(found.why,), ask=found.ask)
+
+
+def _is_no_text(text: str) -> bool:
+    """Whether more than a tenth of its beginning is control characters and what could not be decoded."""
+    beginning = text[:4096]
+    strange = sum(mark == "\ufffd" or (mark < " " and mark not in "\t\n\v\f\r") or "\x7f" <= mark <= "\x9f" for mark in beginning)
+    return strange * 10 > len(beginning)

@@ -33,6 +33,26 @@ def test_what_cannot_be_read_says_what_to_do(tmp_path: Path, capsys: pytest.Capt
     assert main(["receipt", "parse", str(tmp_path / "text"), "--profile", "nowhere"]) == 78
 
 
+def test_what_is_no_receipt_at_all_is_said_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, raw, words in (
+        ("empty", b"", "nothing is written"),
+        ("spaces", b" \n" * 50_000, "nothing is written"),
+        ("junk", bytes(range(256)).replace(b"\x1b", b"").replace(b"\x1c", b"").replace(b"\x1d", b"") * 20, "no text"),
+        ("long", "合計 ¥1\n".encode() * 100_000, "longer than 256 kB"),
+    ):
+        (tmp_path / name).write_bytes(raw)
+        assert main(["receipt", "parse", str(tmp_path / name)]) == 0
+        assert words in capsys.readouterr().out, name
+
+
+def test_a_file_that_is_too_large_is_refused_and_not_cut_off(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "day.bin").write_bytes(STREAM * (10_000_000 // len(STREAM)))
+    assert main(["receipt", "parse", str(tmp_path / "day.bin")]) == 1
+    assert "larger than 8 MB; give one receipt" in capsys.readouterr().err
+    assert main(["receipt", "parse", str(tmp_path)]) == 1
+    assert "Is a directory" in capsys.readouterr().err
+
+
 def test_the_profiles_that_are_shipped_are_good() -> None:
     for path in (Path(__file__).parent.parent.parent / "config" / "receipts").glob("*.toml"):
         profile, problems = read_profile(path.read_text("utf-8"))
