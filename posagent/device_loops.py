@@ -14,6 +14,7 @@ from typing import Any, assert_never, cast
 
 from posagent.board import Reported
 from posagent.errors import DeviceError
+from posagent.member_code import Rules
 from posagent.ports import CapturedSale, Device, Display, Driver, Home, Options, SaleDoor, Scan, Scanner
 from posagent.remote import APART_S, Hung, Lost, Opened, Preview, RemoteDevice, RemoteDevices, Told, wakeup_entry
 
@@ -179,12 +180,15 @@ class RemoteLoop(threading.Thread):
         ours: Callable[[Scan], bool] = lambda scan: True,
         tell: Callable[[str, dict[str, Any]], None] = lambda code, fields: None,
         after_s: float = 0.0,
+        codes: Callable[[], Rules | None] = lambda: None,
     ) -> None:
-        """``ours`` and ``tell``: for routed scanners; what is said of one has ``device`` and ``why``. ``after_s``: when it begins."""
+        """``ours``, ``codes`` (see `posagent.remote`) and ``tell``: for routed scanners; what is said of one has ``device`` and ``why``.
+        ``after_s``: when it begins."""
         super().__init__(name=f"devices-{home}", daemon=True)
         self._devices = {device.name: device for device in devices}
-        self._remote = RemoteDevices(home, devices, wakeup=wakeup_entry(), ours=ours, after_s=after_s)
+        self._remote = RemoteDevices(home, devices, wakeup=wakeup_entry(), ours=ours, codes=codes, after_s=after_s)
         self._home, self._post, self._stopping, self._saw, self._ours, self._tell = home, post, stop, saw, ours, tell
+        self._codes = codes
         self._apart: dict[str, RemoteLoop] = {}
         """Devices that hung here once: each has a process of its own now."""
 
@@ -223,5 +227,7 @@ class RemoteLoop(threading.Thread):
     def _set_apart(self, name: str) -> None:
         """However often it hangs from now on, nobody else waits for it."""
         device = self._devices.pop(name)
-        self._apart[name] = RemoteLoop(self._home, [device], self._post, self._stopping, self._saw, self._ours, self._tell, APART_S)
+        self._apart[name] = RemoteLoop(
+            self._home, [device], self._post, self._stopping, self._saw, self._ours, self._tell, APART_S, self._codes
+        )  # fmt: skip
         self._apart[name].start()

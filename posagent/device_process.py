@@ -19,7 +19,7 @@ from typing import Any, Protocol, cast
 
 from posagent.errors import DeviceError, DeviceMissing
 from posagent.frames import FrameError, Frames, encode
-from posagent.held_scans import HeldScans, scan_fields
+from posagent.held_scans import HeldScans, Judge, scan_fields
 from posagent.ports import Driver, Scanner, Typist
 
 READ_S = 0.5  # one read's time-out: how soon a stop or a request for previews is seen
@@ -30,6 +30,7 @@ OPENING_S = 30.0  # a camera and its libraries take seconds
 REOPEN_S = (0.5, 1.0, 2.0, 5.0)
 SEND_S = 5.0
 PREVIEW_S = 0.25
+_JUDGE = "posagent.scan_router:judge_of"  # imported only where a scanner is routed
 _TALLY_S = 60.0
 
 
@@ -68,6 +69,8 @@ class DeviceLoop(threading.Thread):
         self.device_name = name
         self.held: HeldScans | None = None
         """Where the scans of a routed scanner go."""
+        self.judge: Judge | None = None
+        """Whose a routed scan is; None: the agent is asked."""
         self._route = route
         self.changed = threading.Event()  # devices came or went: try to open now
         self.watched_until = 0.0
@@ -130,7 +133,7 @@ class DeviceLoop(threading.Thread):
         if self._route is None or (self.held and not self.held.trouble):
             return
         typist = cast("Typist", load(self._route["typist"])(self.device_name, self._route))
-        self.held = HeldScans(self.device_name, typist, self._route, self._wire.send)
+        self.held = HeldScans(self.device_name, typist, self._route, self._wire.send, lambda: self.judge)
         self.held.start()
 
     def _lost(self, trouble: DeviceError) -> None:
@@ -187,6 +190,7 @@ def serve(link: socket.socket) -> None:
     wire = Wire(link)
     frames = Frames()
     loops: list[DeviceLoop] = []
+    judge: Judge | None = None
     next_beat, missed = 0.0, 0
     while True:
         now = time.monotonic()
@@ -207,8 +211,12 @@ def serve(link: socket.socket) -> None:
         if not chunk:
             return
         for frame in frames.feed(chunk):
-            if frame["type"] == "devices" and not loops:
-                loops = _start(frame, wire)
+            if frame["type"] == "codes":
+                judge = load(_JUDGE)(frame["rules"]) if frame["rules"] else None
+                for loop in loops:
+                    loop.judge = judge
+            elif frame["type"] == "devices" and not loops:
+                loops = _start(frame, wire, judge)
             for loop in loops:
                 if loop.device_name == frame.get("device"):
                     _obey(loop, frame)
@@ -222,11 +230,12 @@ def _obey(loop: DeviceLoop, frame: Mapping[str, Any]) -> None:
             loop.held.answer(int(frame["number"]), bool(frame["ours"]))
 
 
-def _start(frame: Mapping[str, Any], wire: Wire) -> list[DeviceLoop]:
+def _start(frame: Mapping[str, Any], wire: Wire, judge: Judge | None) -> list[DeviceLoop]:
     loops = _loops(frame["devices"], wire)
     if frame.get("urgent"):  # not while modules are imported: that computes for a while itself
         urgent()
     for loop in loops:
+        loop.judge = judge
         loop.start()
     if frame.get("wakeup"):
         make = cast("Callable[[], Wakeup]", load(frame["wakeup"]))

@@ -12,6 +12,8 @@
                        {"type": "told",    "device": name, "code": "E322", "why": "..."}      what the cashier must know of one
     agent -> process   {"type": "devices", "devices": [{"name", "entry", "options", "route": table | null}...],
                         "wakeup": "module:ATTRIBUTE" | null, "urgent": true for the reader}
+                       {"type": "codes",   "rules": [rule...] | null}        whose a routed scan is (posagent.scan_router); null: offer each.
+                                                                            Before "devices", and whenever they change
                        {"type": "answer",  "device": name, "number", "ours": bool}            to an offer
                        {"type": "watch",   "device": name, "for_s": 10}       asks for previews for so long
 

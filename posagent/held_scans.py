@@ -1,10 +1,13 @@
-"""Owns a routed scanner's scans inside the reader process: hold one, ask the agent, hand it over or type it on into the POS, in order.
+"""Owns a routed scanner's scans inside the reader process: hold one, judge it, hand it over or type it on into the POS, in order.
 
-    device thread --> queue --> this thread: offer -> answer within the time "ours": scan    (the agent has it, the POS has not)
-                                                      answer "not ours", or none in time:    typed on (the POS has it, the agent has not)
+    device thread --> queue --> this thread: ours, by the shop's code rules:                 scan        (the agent has it, the POS has not)
+                                             not ours:                                       typed on    (the POS has it, the agent has not)
+    without rules (test mode, or too many):  offer -> answer within the time "ours":         scan
+                                                      answer "not ours", or none in time:    typed on
 
-The device's thread goes on reading meanwhile. An agent that says "ours" too late is told so: the code is in the POS then, and whoever stands
-there must show it once more. What no key of the layout can type is refused as a whole; a damaged scan goes to the agent, which tells it.
+The rules are here because nothing that the agent computes may keep a POS waiting, or let a member's number through to it. The device's thread
+goes on reading meanwhile. An agent that was asked and says "ours" too late is told so: the code is in the POS then, and whoever stands there
+must show it once more. What no key of the layout can type is refused as a whole; a damaged scan goes to the agent, which tells it.
 """
 
 from __future__ import annotations
@@ -18,6 +21,9 @@ from typing import Any
 from posagent.errors import DeviceError
 from posagent.ports import Scan, Typist
 
+Judge = Callable[[str, str | None], bool]
+"""(text, AIM identifier) -> whether the agent wants the scan."""
+
 _KEY_ENDS = ("\r\n", "\r", "\n", "\t")
 _END_KEYS = {"enter": "\r", "tab": "\t", "none": ""}
 
@@ -25,12 +31,15 @@ _END_KEYS = {"enter": "\r", "tab": "\t", "none": ""}
 class HeldScans(threading.Thread):
     """Owns the typist from start to `trouble`."""
 
-    def __init__(self, device: str, typist: Typist, route: Mapping[str, Any], send: Callable[..., None]) -> None:
-        """``route``: posagent.scan_router.Route as a table; ``send``: a frame to the agent, from any thread."""
+    def __init__(
+        self, device: str, typist: Typist, route: Mapping[str, Any], send: Callable[..., None], judge: Callable[[], Judge | None] = lambda: None
+    ) -> None:
+        """``route``: posagent.scan_router.Route as a table; ``send``: a frame to the agent, from any thread; ``judge``: who judges now; None:
+        the agent is asked."""
         super().__init__(name=f"route {device}", daemon=True)
         self.trouble: DeviceError | None = None
         """Why nothing can be typed any more: whoever reads the device must let it go, so that it types into the POS itself again."""
-        self._device, self._typist, self._send = device, typist, send
+        self._device, self._typist, self._send, self._judge = device, typist, send, judge
         self._answer_s = int(route["answer_ms"]) / 1000
         self._end = str(route["end"])
         self._held: SimpleQueue[Scan] = SimpleQueue()
@@ -74,6 +83,8 @@ class HeldScans(threading.Thread):
             self._tell("E322", str(self.trouble))
 
     def _is_ours(self, scan: Scan) -> bool:
+        if judge := self._judge():
+            return judge(scan.text, scan.aim)
         deadline = time.monotonic() + self._answer_s
         with self._answered:
             self._number += 1

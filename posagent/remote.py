@@ -21,6 +21,8 @@ from typing import Any
 
 from posagent.errors import DeviceMissing
 from posagent.frames import FrameError, Frames, encode
+from posagent.member_code import Rules
+from posagent.member_code.rules import as_table
 from posagent.ports import Home, Scan
 from posagent.registry import GROUP
 
@@ -106,10 +108,11 @@ class RemoteDevices:
 
     def __init__(
         self, home: Home, devices: Sequence[RemoteDevice], *, wakeup: str | None = None, python: str = sys.executable,
-        beat_limit_s: float = BEAT_LIMIT_S, ours: Callable[[Scan], bool] = lambda scan: True, after_s: float = 0.0,
+        beat_limit_s: float = BEAT_LIMIT_S, ours: Callable[[Scan], bool] = lambda scan: True, codes: Callable[[], Rules | None] = lambda: None,
+        after_s: float = 0.0,
     ) -> None:
-        """``ours`` decides on the scans of routed scanners, quickly: what it does not want is typed into the POS. ``after_s``: when the
-        process is started for the first time."""
+        """``codes``: by which rules the process itself judges the scans of routed scanners; looked at every second. While there are none,
+        ``ours`` decides, quickly. What is not ours is typed into the POS. ``after_s``: when the process is started for the first time."""
         self.home = home
         self.restarts = 0
         self.last_beat_ns = 0  # time.monotonic_ns() of the last beat; 0: none yet
@@ -117,7 +120,8 @@ class RemoteDevices:
         self._wakeup = wakeup
         self._python = python
         self._beat_limit_s = beat_limit_s
-        self._ours = ours
+        self._ours, self._codes = ours, codes
+        self._shared: Rules | None = None  # what the process judges by
         self._process: subprocess.Popen[bytes] | None = None
         self._unended: list[subprocess.Popen[bytes]] = []
         self._link: socket.socket | None = None
@@ -149,6 +153,7 @@ class RemoteDevices:
                     continue
                 if (trouble := self._start()) is not None:
                     return self._down(f"cannot be started ({trouble}); check memory and the installation")
+            self._share_codes()
             reports = self._receive(max(0.0, min(deadline, self._beat_by_s) - now))
             if reports or time.monotonic() >= deadline:
                 return reports
@@ -193,8 +198,22 @@ class RemoteDevices:
         _log.info("%s process started: pid %d, for %s", self.home, self._process.pid, named)
         listed = [{"name": device.name, "entry": device.entry, "options": dict(device.options),
                    "route": dict(device.route) if device.route else None} for device in self._devices]  # fmt: skip
+        self._shared = None
+        self._share_codes()  # before there is anything to judge
         self._send(encode("devices", devices=listed, wakeup=self._wakeup, urgent=self.home == "reader"))
         return None
+
+    def _share_codes(self) -> None:
+        codes = self._codes()
+        if codes == self._shared or not any(device.route for device in self._devices):
+            return
+        self._shared = codes
+        try:
+            frame = encode("codes", rules=codes and [as_table(rule) for rule in codes])
+        except FrameError as too_long:
+            _log.warning("the code rules are too many for the %s process, which asks for each scan instead (%s)", self.home, too_long)
+            frame = encode("codes", rules=None)
+        self._send(frame)
 
     def _send(self, frame: bytes) -> None:
         if self._link is not None:

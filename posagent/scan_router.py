@@ -1,16 +1,17 @@
 """Owns who gets what the counter's one scanner reads: the shop's own codes are ours, everything else is typed on into the POS. PURE.
 
-The scanner is grabbed by the reader process, which holds each scan, asks here, and types it on itself (`posagent.held_scans`). The POS never
-waits for us: without an answer in time the scan is typed on, and a scan that was typed on is never ours as well.
+The scanner is grabbed by the reader process, which judges each scan by the shop's code rules and types it on itself
+(`posagent.held_scans`). A scan that was typed on is never ours as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from posagent.member_code import Ambiguous, Coupon, Member, Product, Refused, Rules, Staff, classify
+from posagent.member_code.rules import rule_of
 from posagent.strict import Table
 
 End = Literal["as-sent", "enter", "tab", "none"]
@@ -20,7 +21,8 @@ _KEYBOARD = r"uinput|unix:/.+"
 @dataclass(frozen=True, slots=True)
 class Route:
     """A scanner's ``route`` table. ``keyboard``: "uinput", or "unix:PATH" for a POS of trials. ``layout`` is the POS's. ``end``: what is
-    typed behind the code; "as-sent": what the scanner sent there. ``key_ms``: pause behind each key; 0: as fast as a scanner."""
+    typed behind the code; "as-sent": what the scanner sent there. ``key_ms``: pause behind each key; 0: as fast as a scanner. ``answer_ms``:
+    where the agent is asked, how long the POS waits for its answer."""
 
     keyboard: str = "uinput"
     layout: Literal["us", "jis"] = "us"
@@ -65,3 +67,9 @@ def is_ours(text: str, aim: str | None, rules: Rules) -> bool:
             return any(not isinstance(one, Product) for one in candidates)
         case Product() | Refused():
             return False
+
+
+def judge_of(tables: Sequence[Mapping[str, Any]]) -> Callable[[str, str | None], bool]:
+    """`is_ours` for the reader process, by rules that came as JSON (`posagent.member_code.rules.as_table`)."""
+    rules = tuple(rule_of(table) for table in tables)
+    return lambda text, aim: is_ours(text, aim, rules)

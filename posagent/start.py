@@ -319,7 +319,7 @@ def _add_devices(
         """A process for these devices."""
         return RemoteLoop(
             home, devices, agent.post, agent.stopping, agent.bench.saw, lambda scan: _is_ours(agent, scan),
-            lambda code, fields: agent.post(Say(code, fields)), after_s,
+            lambda code, fields: agent.post(Say(code, fields)), after_s, lambda: None if agent.bench.testing_s else agent.codes,
         )  # fmt: skip
 
     def apart(device: DeviceSettings) -> None:

@@ -33,6 +33,7 @@ EVENT = struct.Struct("@llHHi")
 RING = 64
 SCANS = 10_000
 DIGITS = 20
+BURST_S = 0.05
 _ENTER = 28
 _KEY_OF = dict(zip("1234567890", range(2, 12), strict=True))
 _DIGIT_OF = {key: digit for digit, key in _KEY_OF.items()}
@@ -257,7 +258,7 @@ def injected_drops(scans: int = 2000) -> dict[str, Any]:
     return {"bench": "injected_syn_dropped", "scans": scans, "flagged": flagged, "wrong_or_shortened": wrong}
 
 
-def serial_latency(scans: int = 300) -> dict[str, Any]:
+def serial_latency(scans: int = 300, *, urgent_receiver: bool = False) -> dict[str, Any]:
     """Terminator written to a pty -> scan frame in the agent, through the device process: milliseconds."""
     import tty
 
@@ -274,12 +275,13 @@ def serial_latency(scans: int = 300) -> dict[str, Any]:
         while not any(isinstance(report, Opened) for _, report in devices.read(10)):
             continue
         rollup = Path(f"/proc/{devices.pid}/smaps_rollup").read_text().splitlines()
-        for number in range(scans):
-            before = time.monotonic_ns()
-            os.write(far, code_of(number).encode() + b"\r")
-            while not any(isinstance(report, Scan) for _, report in devices.read(5)):
-                continue
-            took.append((time.monotonic_ns() - before) / 1e6)
+        with at_once(urgent_receiver):
+            for number in range(scans):
+                before = time.monotonic_ns()
+                os.write(far, code_of(number).encode() + b"\r")
+                while not any(isinstance(report, Scan) for _, report in devices.read(5)):
+                    continue
+                took.append((time.monotonic_ns() - before) / 1e6)
     finally:
         devices.close()
     took.sort()
@@ -291,90 +293,132 @@ def serial_latency(scans: int = 300) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def routed_latency(scans: int = 300) -> dict[str, Any]:
-    """Terminator written to a pty -> ENTER at the POS's keyboard, in milliseconds: through reader process, agent and back ("routed"), and
-    through a process that types the same keys at once and asks nobody ("floor", what any router must take here)."""
-    with tempfile.TemporaryDirectory() as folder:
-        routed = _typed_ms(Path(folder) / "routed", scans, through_agent=True)
-        floor = _typed_ms(Path(folder) / "floor", scans, through_agent=False)
-    return {
-        "bench": "routed_scan", "scans": scans, "p50_ms": routed[scans // 2], "p99_ms": routed[scans * 99 // 100],
-        "floor_p50_ms": floor[scans // 2], "floor_p99_ms": floor[scans * 99 // 100], "machine_wakeup_p99_ms": wakeup_noise_ms(),
-    }  # fmt: skip
+class _TypedLine:
+    """A scanner on a pty, whatever types its codes on in a process of its own, and the POS's keyboard."""
+
+    def __init__(self, path: Path, role: str) -> None:
+        import tty
+
+        self._far, near = os.openpty()
+        tty.setraw(near)
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(path))
+            server.listen(1)
+            words = [sys.executable, "-m", "tools.bench_scanning", role, str(path), str(near)]
+            self._process = subprocess.Popen(words, pass_fds=[near], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self._keys, _ = server.accept()
+        os.close(near)
+        assert self._process.stdout is not None
+        self._process.stdout.readline()
+
+    def scan_ms(self, number: int) -> float:
+        """From the terminator of an article's code to the last key event of its ENTER."""
+        before = time.monotonic_ns()
+        os.write(self._far, f"49{number:011d}\r".encode())
+        typed = b""
+        while not self._entered(typed):
+            typed += self._keys.recv(4096)
+        return (time.monotonic_ns() - before) / 1e6
+
+    def close(self) -> None:
+        os.close(self._far)
+        self._process.communicate()
+        self._keys.close()
+
+    @staticmethod
+    def _entered(typed: bytes) -> bool:
+        return len(typed) >= 2 * EVENT.size and EVENT.unpack_from(typed, len(typed) - 2 * EVENT.size)[2:] == (1, _ENTER, 0)
 
 
-def _typed_ms(path: Path, scans: int, *, through_agent: bool) -> list[float]:
-    import tty
+def routed_latency(scans: int = 300) -> dict[str, dict[str, Any]]:
+    """Terminator written to a pty -> ENTER at the POS's keyboard, in milliseconds: through reader process, agent and back, and through a
+    process that types the same keys at once and asks nobody (the floor: what any router must take here), in turn. With an agent that has
+    nothing else to do ("idle"), and with one that computes ("computes")."""
+    noise, rows = wakeup_noise_ms(), {}
+    for state in ("idle", "computes"):
+        with tempfile.TemporaryDirectory() as folder:
+            lines = {name: _TypedLine(Path(folder) / name, role) for name, role in (("routed", f"router-{state}"), ("floor", "typist"))}
+            took: dict[str, list[float]] = {name: [] for name in lines}
+            with at_once():
+                for number in range(scans):
+                    time.sleep(0.03)  # a POS has read its 64 events; two articles are further apart anyway
+                    for name, line in lines.items():
+                        took[name].append(line.scan_ms(number))
+            for line in lines.values():
+                line.close()
+        rows[state] = {"scans": scans, "machine_wakeup_p99_ms": noise}
+        for name, found in took.items():
+            found.sort()
+            rows[state] |= {f"{name}_p50_ms": round(found[scans // 2], 3), f"{name}_p99_ms": round(found[scans * 99 // 100], 3)}
+    return rows
+
+
+def floor_typist(port: int, path: str) -> None:
+    """Types a code's keys as soon as its terminator is there."""
+    from drivers.scan.keystrokes import event_bytes, key_reports
+    from posagent.device_process import urgent
+
+    with socket.socket(socket.AF_UNIX) as link:
+        link.connect(path)
+        urgent()
+        _say_ready()
+        line = ""
+        with suppress(OSError):
+            while chunk := os.read(port, 4096):
+                line += chunk.decode()
+                if line.endswith("\r"):
+                    link.sendall(b"".join(event_bytes(report) for report in key_reports(line, "us")))
+                    line = ""
+
+
+def routing_agent(port: int, path: str, *, computes: bool) -> None:
+    """The agent's part of the router, with its reader process; ``computes``: beside bursts of serialising and sorting. Ends with its input."""
     from dataclasses import asdict
 
     from drivers.scan import serial_port
     from posagent.member_code import default_rules
     from posagent.remote import Opened, RemoteDevice, RemoteDevices
-    from posagent.scan_router import Route, is_ours
-    from virtual_counter.pos_keyboard import PosKeyboard
+    from posagent.scan_router import Route
 
-    far, near = os.openpty()
-    tty.setraw(near)
-    options = {name: option.default for name, option in serial_port.DRIVER.options.items()} | {"port": os.ttyname(near), "double_read_ms": 0}
-    stop, opened = threading.Event(), threading.Event()
-    with PosKeyboard(path) as pos:
-        if through_agent:
-            route = {**asdict(Route(keyboard=f"unix:{path}", end="enter")), "typist": "drivers.scan.typist:open_typist"}
-            devices = RemoteDevices(
-                "reader", [RemoteDevice("till", "drivers.scan.serial_port:DRIVER", options, route)],
-                ours=lambda scan: is_ours(scan.text, scan.aim, default_rules()),
-            )  # fmt: skip
+    stop = threading.Event()
+    options = {name: option.default for name, option in serial_port.DRIVER.options.items()} | {"port": os.ttyname(port), "double_read_ms": 0}
+    route = {**asdict(Route(keyboard=f"unix:{path}", end="enter")), "typist": "drivers.scan.typist:open_typist"}
+    devices = RemoteDevices(
+        "reader", [RemoteDevice("till", "drivers.scan.serial_port:DRIVER", options, route)],
+        codes=default_rules,
+    )  # fmt: skip
 
-            def agent() -> None:
-                while not stop.is_set():
-                    if any(isinstance(report, Opened) for _, report in devices.read(0.5)):
-                        opened.set()
-                devices.close()
+    def serve() -> None:
+        while not stop.is_set():
+            if any(isinstance(report, Opened) for _, report in devices.read(0.5)):
+                _say_ready()
+        devices.close()
 
-            other = threading.Thread(target=agent)
-            other.start()
-            opened.wait(30)
-        else:
-            link = socket.socket(socket.AF_UNIX)
-            link.connect(str(path))
-            child = subprocess.Popen(
-                [sys.executable, "-m", "tools.bench_scanning", "typist", "", str(near), str(link.fileno())], pass_fds=[near, link.fileno()],
-                stdout=subprocess.PIPE,
-            )  # fmt: skip
-            assert child.stdout is not None
-            child.stdout.readline()
-            link.close()
-        took: list[float] = []
-        for number in range(scans):
-            before = time.monotonic_ns()
-            os.write(far, f"49{number:011d}\r".encode())
-            while len(pos.ends) <= number:
-                time.sleep(0.0005)
-            took.append((pos.ends[number] - before) / 1e6)
-            time.sleep(0.02)  # the next article is not scanned within 20 ms
-        stop.set()
-        os.close(far)
-        os.close(near)
-        if through_agent:
-            other.join()
-        else:
-            child.communicate()
-    return [round(one, 3) for one in sorted(took)]
+    threads = [threading.Thread(target=serve)]
+    if computes:
+        threads.append(threading.Thread(target=compute_in_bursts, args=(stop,)))
+    for thread in threads:
+        thread.start()
+    sys.stdin.read()
+    stop.set()
+    for thread in threads:
+        thread.join()
 
 
-def floor_typist(port: int, link: socket.socket) -> None:
-    """Types a code's keys as soon as its terminator is there."""
-    from drivers.scan.keystrokes import event_bytes, key_reports
+def compute_in_bursts(stop: threading.Event) -> None:
+    """What an agent does at its busiest: serialises and sorts for BURST_S, rests for as long, and again."""
+    rows = [{"id": number, "name": f"member {number}", "points": number * 7} for number in range(2000)]
+    while not stop.is_set():
+        until = time.monotonic() + BURST_S
+        while time.monotonic() < until:
+            json.dumps(rows)
+            sorted(rows, key=lambda row: -int(str(row["points"])))
+        stop.wait(BURST_S)
 
-    line = ""
+
+def _say_ready() -> None:
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    with suppress(OSError):
-        while chunk := os.read(port, 4096):
-            line += chunk.decode()
-            if line.endswith("\r"):
-                link.sendall(b"".join(event_bytes(report) for report in key_reports(line, "us")))
-                line = ""
 
 
 def wakeup_noise_ms() -> float:
@@ -388,13 +432,13 @@ def wakeup_noise_ms() -> float:
 
 
 @contextmanager
-def at_once(wanted: bool) -> Iterator[None]:
-    """This thread runs as soon as it may, as the reader process does: what is measured is the reader's share, not this machine's queue."""
-    if not wanted:
-        yield
-        return
+def at_once(wanted: bool = True) -> Iterator[None]:
+    """This thread, and those that it starts meanwhile, run as soon as they may, as the reader process does: what is measured is our share, not
+    this machine's queue. Where that is not allowed, they do not."""
     before = os.sched_getscheduler(0)
-    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    with suppress(PermissionError):
+        if wanted:
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     try:
         yield
     finally:
@@ -431,7 +475,7 @@ def _row(name: str, value: float, unit: str, goal: float | None, better: str, ho
 def measure(scans: int = SCANS) -> list[dict[str, Any]]:
     """Every figure, as `tools.bench` wants them; about seven minutes, because 10,000 scans at 1 kHz take seven."""
     serial, wedge, drops, routed = serial_latency(), wedge_latency(), injected_drops(), routed_latency()
-    reader = wedge_latency(urgent_receiver=True)
+    port, reader = serial_latency(urgent_receiver=True), wedge_latency(urgent_receiver=True)
     ours, peer = wedge_under_load(scans)
     load = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in ours["load"].items())
     how = f"{scans} scans of {DIGITS} digits at 1 kHz reports into a modelled ring of {RING} events, on one core with {load}"
@@ -446,22 +490,30 @@ def measure(scans: int = SCANS) -> list[dict[str, Any]]:
         _row("injected SYN_DROPPED wrong or shortened", drops["wrong_or_shortened"], "scans", 0, "lower", f"{drops['scans']} scans"),
         _row("serial scan to event p50", serial["p50_ms"], "ms", None, "lower", f"pty to frame in the agent; {noise}"),
         _row("serial scan to event p99", serial["p99_ms"], "ms", 5, "lower", f"pty to frame in the agent; {noise}"),
+        _row("serial scan to event p99, reader's share", port["p99_ms"], "ms", 5, "lower",
+             f"the same, received by a thread that does not wait for its turn; p50 {port['p50_ms']} ms, max {port['max_ms']} ms"),
         _row("wedge scan to event p50", wedge["p50_ms"], "ms", None, "lower", f"ENTER in the modelled ring to frame in the agent; {noise}"),
         _row("wedge scan to event p99", wedge["p99_ms"], "ms", 5, "lower", f"ENTER in the modelled ring to frame in the agent; {noise}"),
         _row("wedge scan to event p99, reader's share", reader["p99_ms"], "ms", 5, "lower",
              f"the same, received by a thread that does not wait for its turn; p50 {reader['p50_ms']} ms, max {reader['max_ms']} ms"),
-        _row("scan router adds p50", round(routed["p50_ms"] - routed["floor_p50_ms"], 3), "ms", 1, "lower", _routed_words(routed, "p50")),
-        _row("scan router adds p99", round(routed["p99_ms"] - routed["floor_p99_ms"], 3), "ms", 20, "lower", _routed_words(routed, "p99")),
+        *_routed_rows(routed),
         _row("reader process PSS", serial["process_pss_kb"], "kB", 16_000, "lower", "smaps_rollup, serial driver open"),
     ]
 
 
-def _routed_words(routed: dict[str, Any], which: str) -> str:
-    return (
-        f"{routed['scans']} articles on a pty, to ENTER at the POS's keyboard (a Unix socket in place of uinput): {routed[f'{which}_ms']} ms, "
-        f"where a process that asks nobody takes {routed[f'floor_{which}_ms']} ms; this machine wakes an idle process "
-        f"{routed['machine_wakeup_p99_ms']} ms late (p99)"
-    )
+def _routed_rows(routed: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    rows = []
+    for state, found in routed.items():
+        beside = "" if state == "idle" else ", while the agent computes"
+        for part, goal in (("p50", 1), ("p99", 20)):
+            through, floor = found[f"routed_{part}_ms"], found[f"floor_{part}_ms"]
+            how = (
+                f"{found['scans']} articles on a pty, to ENTER at the POS's keyboard (a Unix socket in place of uinput): {through} ms, where a "
+                f"process that asks nobody takes {floor} ms, in turn; this machine wakes an idle process {found['machine_wakeup_p99_ms']} ms "
+                f"late (p99)"
+            )
+            rows.append(_row(f"scan router adds{beside}, {part}", round(through - floor, 3), "ms", goal, "lower", how))
+    return rows
 
 
 def _main(words: list[str]) -> None:
@@ -471,7 +523,10 @@ def _main(words: list[str]) -> None:
         return
     role, extra, *numbers = words
     if role == "typist":
-        floor_typist(int(numbers[0]), socket.socket(fileno=int(numbers[1])))
+        floor_typist(int(numbers[0]), extra)
+        return
+    if role.startswith("router-"):
+        routing_agent(int(numbers[0]), extra, computes=role == "router-computes")
         return
     ends = [socket.socket(fileno=int(number)) for number in numbers]
     if role == "keyboard":

@@ -83,11 +83,11 @@ class Relay:
 
     def close(self, trouble: DeviceError | None = None) -> None:
         """Lets everything go; tells the rest, and ``trouble``, to an agent that is there."""
-        self._carry_last()
-        self._hang_up(hard=False, pty_too=True)
         for waiting in (self._server, self._seat):
             if waiting is not None:
                 waiting.close()
+        self._carry_last()
+        self._hang_up(hard=False, pty_too=True)
         if trouble is not None:
             self._understanding.say(trouble_word(trouble))
         self._agent.settimeout(AGENT_S)

@@ -7,9 +7,9 @@ after EAN/UPC were brought to 13 digits, NW-7 start and stop characters were tak
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, cast
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, cast
 
 from posagent.check_digits import METHODS, Check, Method
 from posagent.member_code.symbologies import SYMBOLOGIES, Symbology
@@ -87,6 +87,23 @@ def default_rules() -> Rules:
         Rule("product", "product", frozenset({"ean13"}), frozenset({13}), (("00", "19"), ("30", "99")), check=Check("mod10w3")),
         Rule("product-8", "product", frozenset({"ean8"}), frozenset({8}), check=Check("mod10w3")),
     )  # fmt: skip
+
+
+def as_table(rule: Rule) -> dict[str, Any]:
+    """A rule for JSON; `rule_of` makes it of that again."""
+    changed = {"symbologies": sorted(rule.symbologies), "lengths": sorted(rule.lengths), "pattern": rule.pattern and rule.pattern.pattern}
+    return asdict(rule) | changed
+
+
+def rule_of(table: Mapping[str, Any]) -> Rule:
+    """What `as_table` made, and nobody else: nothing is checked again."""
+    pattern, check = table["pattern"], table["check"]
+    changed = {
+        "symbologies": frozenset(table["symbologies"]), "lengths": frozenset(table["lengths"]), "deny": tuple(table["deny"]),
+        "prefixes": tuple((low, high) for low, high in table["prefixes"]),
+        "pattern": None if pattern is None else re.compile(pattern), "check": Check(**{**check, "weights": tuple(check["weights"])}),
+    }  # fmt: skip
+    return Rule(**{**table, **changed})
 
 
 def _read_rule(table: Table) -> Rule:

@@ -69,6 +69,18 @@ def test_what_is_the_agents_is_handed_over_and_not_typed() -> None:
     assert typist.typed == []
 
 
+def test_who_has_the_rules_asks_nobody() -> None:
+    agent, typist = Agent(ours=None), Typist()
+    router = HeldScans("till", typist, {**ROUTE, "answer_ms": 60_000}, agent.send, lambda: lambda text, aim: (text, aim) == ("222", "E0"))
+    router.start()
+    for text in ("111", "222", "333"):
+        router.take(Scan(text, "E0", sent=f"{text}\r"))
+    router.take(Scan("", quality="corrupt", reason="noise"))
+    assert [scan["text"] for scan in agent.wait("scan", 2)] == ["222", ""]
+    assert typist.typed == ["111\r", "333\r"]
+    assert {frame["type"] for frame in agent.frames} == {"scan"}
+
+
 def test_an_answer_to_an_offer_that_is_over_is_told_only_when_it_was_ours() -> None:
     agent, typist = Agent(ours=None), Typist()
     router = held(agent, typist)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import signal
 import time
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as trials
 from hypothesis import strategies as st
 
 from drivers.scan import serial_port
@@ -20,11 +23,12 @@ from drivers.scan.keystrokes import event_bytes, key_reports, untypable
 from drivers.scan.typist import BURST_EVENTS, PosTypist, UinputKeyboard, open_typist
 from drivers.scan.wedge_keys import EVENT, WedgeKeys, WedgeSettings
 from posagent.errors import DeviceError, DeviceMissing
-from posagent.member_code import default_rules, read_rules
+from posagent.member_code import Rules, default_rules, read_rules
+from posagent.member_code.rules import as_table, rule_of
 from posagent.messages import words
 from posagent.ports import Scan
 from posagent.remote import Lost, Opened, RemoteDevice, RemoteDevices, Report, Told
-from posagent.scan_router import Route, is_ours, read_route, routed_options
+from posagent.scan_router import Route, is_ours, judge_of, read_route, routed_options
 from posagent.strict import Table
 from virtual_counter.pos_keyboard import PosKeyboard
 
@@ -57,13 +61,15 @@ PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F))
 
 
 @pytest.mark.parametrize("layout", ["us", "jis"])
-@given(text=st.text(st.sampled_from(PRINTABLE), min_size=3, max_size=40))
+@trials(deadline=None)  # the machine may be busy
+@given(text=st.text(st.sampled_from(PRINTABLE), min_size=3, max_size=40).map("0".__add__))
 def test_what_is_typed_is_what_a_reader_of_that_layout_reads(layout: Layout, text: str) -> None:
+    """A digit at its head: an AIM identifier there would be taken off, and one alone is no code."""
     assert untypable(text, layout) == ""
     stream = b"".join(event_bytes(report) for report in key_reports(text + "\r", layout))
     keys = WedgeKeys(WedgeSettings(layout=layout, typing=True), event_times=False)
     (scan,) = keys.feed(stream, 1)
-    assert scan.sent == text + "\r" or scan.aim  # an AIM identifier at its head is taken off the text, not off what was sent
+    assert (scan.sent, scan.text) == (text + "\r", text)
 
 
 @pytest.mark.parametrize("layout", ["us", "jis"])
@@ -139,6 +145,22 @@ def test_a_code_that_may_be_a_members_or_a_products_is_asked_about_here() -> Non
     assert not table.problems
 
 
+def test_rules_judge_in_the_reader_process_as_they_do_here() -> None:
+    every = """
+        [[code]]\nname="m"\nkind="member"\nsymbologies=["nw7"]\nlengths=[10, 12]\nprefixes=["20-29", "9"]\npattern="[0-9]+"
+        check="mod11"\nremainders="0X1"\ncomplement=false\nweights=[2, 3]\nstrip_check=true\nstart_stop="either"\nguards="AB"\ndeny=["29*"]
+        [[code]]\nname="t"\nkind="staff"\nlength=8\ncheck="7dsr"\nzero="7"\ntemplate="https://s.example/{id}"
+        [[code]]\nname="w"\nkind="member"\ntimed="window"\npattern="(?P<id>[0-9]+)-(?P<time>[0-9]+)"
+    """
+    table = Table.parse(every)
+    rules = (*read_rules(table.tables("code")), *default_rules())
+    assert not table.problems
+    sent = json.loads(json.dumps([as_table(rule) for rule in rules]))
+    assert tuple(rule_of(one) for one in sent) == rules
+    judge = judge_of(sent)
+    assert [judge(text, "E0") for text in (MEMBER, PRODUCT)] == [True, False]
+
+
 def test_without_rules_everything_is_the_pos_s() -> None:
     assert not is_ours(MEMBER, "E0", ())
 
@@ -191,13 +213,16 @@ def test_the_cashier_is_told_in_both_languages_what_to_do(code: str) -> None:
 class Till:
     """A routed serial scanner, its POS, and the agent's side."""
 
-    def __init__(self, cable: Any, settings: Any, folder: Path, ours: Callable[[Scan], bool], **route: Any) -> None:
+    def __init__(
+        self, cable: Any, settings: Any, folder: Path, ours: Callable[[Scan], bool], codes: Callable[[], Rules | None] = lambda: None,
+        **route: Any,
+    ) -> None:
         self.cable = cable
         self.pos = PosKeyboard(folder / "keys")
         options = {**settings(serial_port.DRIVER, port=cable.path), "double_read_ms": 0}
         wanted = {"answer_ms": PATIENT_MS, **route}  # only the tests about a late answer may have one
         table = {**asdict(Route(keyboard=f"unix:{self.pos.path}", end="enter", **wanted)), "typist": TYPIST}
-        self.devices = RemoteDevices("reader", [RemoteDevice("till", SERIAL, options, table)], ours=ours)
+        self.devices = RemoteDevices("reader", [RemoteDevice("till", SERIAL, options, table)], ours=ours, codes=codes)
         self.got: list[Report] = []
 
     def until(self, kind: type, count: int = 1, seconds: float = 15) -> list[Any]:
@@ -282,6 +307,40 @@ def test_an_agent_that_stands_still_leaves_the_pos_working(cable: Any, settings:
         assert counter.pos.wait_for(f"{PRODUCT}\r" * 3)
     finally:
         counter.close()
+
+
+def _nobody_asks(scan: Scan) -> bool:
+    pytest.fail(f"asked about {scan}")
+
+
+def test_an_agent_that_stands_still_lets_no_member_through_to_the_pos(till: Callable[..., Till]) -> None:
+    counter = till(_nobody_asks, codes=default_rules)
+    counter.cable.send(f"{MEMBER}\r{PRODUCT}\r".encode() * 3)  # nobody reads the reports now
+    assert counter.pos.wait_for(f"{PRODUCT}\r" * 3)
+    assert [scan.text for scan in counter.until(Scan, 3)] == [MEMBER] * 3
+
+
+def test_while_there_are_no_rules_every_scan_is_asked_about(till: Callable[..., Till]) -> None:
+    codes: list[Rules | None] = [default_rules()]
+    counter = till(lambda scan: True, codes=lambda: codes[0])
+    counter.cable.send(f"{PRODUCT}\r".encode())
+    counter.pump_until(f"{PRODUCT}\r")
+    codes[0] = None  # test mode: the technician wants to see every scan
+    deadline = time.monotonic() + 15
+    while not counter.texts():
+        assert time.monotonic() < deadline
+        counter.cable.send(f"{PRODUCT}\r".encode())
+        counter.got += [report for _, report in counter.devices.read(0.2)]
+    assert set(counter.texts()) == {PRODUCT}
+
+
+def test_rules_that_are_too_many_to_share_are_asked_about(till: Callable[..., Till], caplog: pytest.LogCaptureFixture) -> None:
+    denied = dataclasses.replace(default_rules()[0], deny=tuple(f"20{number:011}" for number in range(6000)))
+    counter = till(_rules, codes=lambda: (denied,))
+    assert "asks for each scan" in caplog.text
+    counter.cable.send(f"{MEMBER}\r{PRODUCT}\r".encode())
+    counter.pump_until(f"{PRODUCT}\r")
+    assert [scan.text for scan in counter.until(Scan)] == [MEMBER]
 
 
 def test_what_cannot_be_typed_is_told_and_the_next_code_goes_on(till: Callable[..., Till]) -> None:
