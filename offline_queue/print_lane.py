@@ -51,6 +51,10 @@ _MEMORY: Final = "printer/"  # + its name: a key of the meta table
 WRITE_TIMEOUT_S: Final = 30.0  # a disk that takes longer is broken
 
 
+SEEN, NOT_SEEN = "operator saw it", "operator did not see it"
+"""The reasons of what a person answered; they stand in a job's history."""
+
+
 class Job(NamedTuple):
     """One copy of one slip. ``attempt`` counts the times that bytes were about to leave."""
 
@@ -187,9 +191,9 @@ class PrintLane:
     def answer(self, job: Job, came_out: bool, operator: str, document_if_reprint: bytes, events: Sequence[NewEvent] = ()) -> int | None:
         """The cashier was asked whether the slip came out. Yes: CONFIRMED. No: a marked copy; the number of its job."""
         if came_out:
-            self._step(job, "CONFIRMED", certainty="operator", reason="operator saw it", operator=operator, events=events)
+            self._step(job, "CONFIRMED", certainty="operator", reason=SEEN, operator=operator, events=events)
             return None
-        return self.reprint(job, document_if_reprint, "operator did not see it", operator, events)
+        return self.reprint(job, document_if_reprint, NOT_SEEN, operator, events)
 
     def cancel(self, job: Job, reason: str, operator: str, events: Sequence[NewEvent] = ()) -> Job:
         """Will not be printed any more. Raises JobChanged when it is final already."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from posagent.pairing_slip import pairing_slip
 from posagent.slips import Lang, to_json
 
 _COMMIT_S = 8.0
+PAIRING_SERIAL = re.compile(r"-P[0-9a-f]{8}$")
+"""How the serial of a slip with a pairing code ends; a customer's ends with a number."""
 
 
 @dataclass(frozen=True, slots=True)

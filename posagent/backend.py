@@ -14,6 +14,7 @@ from offline_queue.errors import JobChanged, NoSuchEntry
 from offline_queue.journal import Journal
 from offline_queue.print_lane import PrintLane
 from offline_queue.sync import SyncState
+from posagent.access_log import PAIRING_SERIAL
 from posagent.agent import Agent, Typed
 from posagent.board import DeviceState
 from posagent.checkout import Basket, Now, sale_id_of
@@ -28,7 +29,7 @@ from posagent.loyalty.records import plain
 from posagent.metrics import metrics_page
 from posagent.open_checkout import open_checkout
 from posagent.page_events import SHOWN, page_event
-from posagent.print_lane import answer_job
+from posagent.print_lane import answer_job, answered_before
 from posagent.refunds import RefundDesk, RungUp
 from posagent.reports import Report, Taken, answer_of, checked_date, read_day
 from posagent.sale_lookup import find_sale, key_of_receipt
@@ -225,24 +226,28 @@ class ScreenBackend:
         return Answer("done", answer_of(taken), replayed=taken.replayed)
 
     def answer_print(self, job: str, came_out: bool, operator: str) -> Answer:
-        """A person's word on a slip."""
+        """A person's word on a slip; the same word again is answered the same, after a restart too."""
+        number, told = _job_number(job), {"job": job, "came_out": came_out}
         try:
-            answer_job(self._lane, _job_number(job), came_out, operator or self._agent.rules.operator)
+            answer_job(self._lane, number, came_out, operator or self._agent.rules.operator)
         except NoSuchEntry as unknown:
             raise Refused(str(unknown), code="E615") from unknown
         except JobChanged as changed:
+            if answered_before(self._lane, number) is came_out:
+                return Answer("done", told, replayed=True)
             raise Refused(str(changed), code="E601") from changed
         self._agent.wake_listeners()
-        return Answer("done", {"job": job, "came_out": came_out})
+        return Answer("done", told)
 
     def slip_png(self, job: str) -> bytes | None:
         """The slip as a picture, where a slip renderer is installed."""
         if self._picture is None:
             return None
         try:
-            return self._picture(self._lane.job(_job_number(job)).document)
+            stored = self._lane.job(_job_number(job))
         except NoSuchEntry:
             return None
+        return None if PAIRING_SERIAL.search(stored.serial) else self._picture(stored.document)  # its code is on the paper, and only there
 
     # ------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from posagent.loyalty.days import business_date
 from posagent.loyalty.model import Line, Member, Register
 from posagent.loyalty.rules import Program
 from posagent.loyalty.words import Language
-from posagent.redeeming import Redemption
+from posagent.redeeming import Charged, Redemption
 
 LANGUAGES: tuple[Language, ...] = ("ja", "en")
 
@@ -132,8 +132,9 @@ class Live:
         return {index: (amount, qty) for index, amount, qty in self.refunds[-1].kept} if self.refunds else None
 
 
-def with_local(member: Member, grants: Iterable[Live]) -> Member:
-    """The snapshot's member with what this register granted since: a balance and a stamp card must not forget this morning's visit."""
+def with_local(member: Member, grants: Iterable[Live], charges: Iterable[Charged] = ()) -> Member:
+    """The snapshot's member with what this register granted and charged since: a balance and a stamp card must not forget this morning's
+    visit, nor a charge of a minute ago."""
     as_of = member.as_of
     if as_of is None:
         return member
@@ -141,6 +142,10 @@ def with_local(member: Member, grants: Iterable[Live]) -> Member:
     for live in grants:
         if live.token == member.token and live.granted_at > as_of:
             for entry in live.recorded:
+                balances[entry["account"]] = balances.get(entry["account"], 0) + entry["delta"]
+    for charge in charges:
+        if charge.token == member.token and charge.at is not None and charge.at > as_of:
+            for entry in charge.entries:
                 balances[entry["account"]] = balances.get(entry["account"], 0) + entry["delta"]
     return replace(member, balances=balances)
 

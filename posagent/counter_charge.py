@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from posagent import events as ev
@@ -162,7 +162,7 @@ def charged_of(data: Mapping[str, Any], event_id: str) -> Charged:
     """Back from the event."""
     return Charged(
         data["sale_id"], event_id, data["member"], data["masked"], data["business_date"], data["amount"], tuple(data["entries"]),
-        tuple(data["trace"]["slips"]),
+        tuple(data["trace"]["slips"]), datetime.fromisoformat(data["trace"]["at"]),
     )  # fmt: skip
 
 

@@ -39,12 +39,13 @@ from posagent.counter_parts import (
     today_of,
 )
 from posagent.events import Draft
+from posagent.loyalty.describe import benefit_words
 from posagent.loyalty.model import Refusal, Sale, SaleRejected
 from posagent.loyalty.offline import Situation, offline_allows
 from posagent.loyalty.reductions import redeem_limit
 from posagent.loyalty.rules import Program
 from posagent.loyalty.value import value_account
-from posagent.redeeming import Reckoning, Redemption, Share, fields_of, points_account, reckon, taken
+from posagent.redeeming import FoundCoupon, Reckoning, Redemption, Share, fields_of, points_account, reckon, taken
 from posagent.redemption_events import hold_placed, hold_released, used
 
 TTL_S = 900
@@ -101,7 +102,7 @@ def redeem_asked(state: State, asked: RedeemAsked, rules: Rules) -> Step:
     if program is None:
         return refusing(state, asked.reply, "E600")
     if basket is None or basket.paid:
-        return refusing(state, asked.reply, "E640" if basket is None else "E641", {"label": asked.found.label if asked.found else ""})
+        return refusing(state, asked.reply, "E640" if basket is None else "E641", _told_of(asked.found, program))
     if again := next((one for one in state.redemptions if one.id == asked.id), None):  # the answer was lost
         return state, reply_to(asked.reply, "redeemed", _told(asked.now, state, basket, again, program, rules))
     if asked.id in state.asking:
@@ -117,6 +118,15 @@ def redeem_asked(state: State, asked: RedeemAsked, rules: Rules) -> Step:
     member = state.card.member.token if state.card else None
     ask = Authorise(asked.id, asked.kind, member, asked.code_hash, asked.amount, sale_id_of(basket, rules), TTL_S)
     return replace(state, asking={**state.asking, asked.id: Asking(asked.now.ms, asked)}), (ask,)
+
+
+def _told_of(found: FoundCoupon | None, program: Program) -> dict[str, Any]:
+    """A coupon that cannot be used yet, for the cashier: what it is, and what it is worth."""
+    rule = program.coupon_rule(found.coupon.definition) if found else None
+    if found is None or rule is None:
+        return {"label": found.label if found else ""}
+    benefit = {"ja": benefit_words(rule.benefit, lambda ja, _: ja), "en": benefit_words(rule.benefit, lambda _, en: en)}
+    return {"label": found.label, "benefit": benefit}
 
 
 def _shown(state: State) -> set[str]:

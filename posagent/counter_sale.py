@@ -99,7 +99,7 @@ def grant(state: State, now: Now, basket: Basket, card: Card, rules: Rules, *, r
         return state, (Tell("E600"), *reply_to(reply, "refused", {"code": "E600"}))
     sale_id = sale_id_of(basket, rules)
     number = state.voided.get(sale_id, 0) + 1
-    card = replace(card, member=co.with_local(card.member, state.live.values()))
+    card = replace(card, member=co.with_local(card.member, state.live.values(), state.charges.values()))
     sale = cr.sale_of(now, basket, rules)
     try:
         using = cr.using(now, state, basket, card, rules.program, rules)

@@ -54,7 +54,7 @@ def open_checkout(state: State, now: Now, rules: Rules) -> dict[str, Any] | None
             return shown
         shown |= {key: found[key] for key in ("payable", "per_rate", "reductions")}
     if card is not None:
-        member = co.with_local(card.member, state.live.values())
+        member = co.with_local(card.member, state.live.values(), state.charges.values())
         shown["points"] = _points(state, member, shown["payable"], program, now, rules)
         shown["stamps"] = [
             {"label": account.label, "position": member.balances.get(account.name, 0) % account.card.size, "size": account.card.size}
@@ -71,7 +71,7 @@ def open_checkout(state: State, now: Now, rules: Rules) -> dict[str, Any] | None
 
 def _value(state: State, member: Member, payable: int | None, program: Program, now: Now, rules: Rules) -> dict[str, Any] | None:
     """Prepaid value as a tender: the most that is left to pay; 0: not in this sale. Whether the balance is enough is head office's to say,
-    for a charge of a minute ago is not in the snapshot. None: the program has no such account."""
+    for what other registers charged or spent a minute ago is not in it. None: the program has no such account."""
     account = value_account(program)
     if account is None:
         return None

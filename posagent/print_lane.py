@@ -16,7 +16,7 @@ from typing import Any, Literal, assert_never
 
 from offline_queue.errors import JobChanged
 from offline_queue.events import NewEvent
-from offline_queue.print_lane import Job, PrintLane
+from offline_queue.print_lane import NOT_SEEN, SEEN, Job, PrintLane
 from posagent.errors import DeviceError
 from posagent.ports import Capabilities, Evidence, Outcome, Printer, PrinterStatus, Ticket
 from posagent.slips import Slip, from_json, reissued, to_json
@@ -264,8 +264,17 @@ def answer_job(lane: PrintLane, number: int, came_out: bool, operator: str, even
     slip = _slip_of(job)
     if slip is None:
         raise JobChanged(f"print job {number}: the stored slip is damaged; only cancelling it is possible")
+    if job.state not in {"NEEDS_OPERATOR", "UNCONFIRMED"}:  # a copy of what came out is a manager's to ask for
+        raise JobChanged(f"print job {number} is {job.state}: nobody is asked about it")
     again = to_json(reissued(slip, "" if came_out else _REPRINT_WORDS[slip.lang]))
     return lane.answer(job, came_out, operator, again, events)
+
+
+def answered_before(lane: PrintLane, number: int) -> bool | None:
+    """Whether a person said that it came out; None: nobody was asked, or nobody has answered."""
+    ends = [step.reason for step in lane.history(number) if step.state in {"CONFIRMED", "SUPERSEDED"}]
+    said = [reason for reason in ends if reason in {SEEN, NOT_SEEN}]
+    return said[-1] == SEEN if said else None
 
 
 def reprint_job(lane: PrintLane, number: int, operator: str) -> int:

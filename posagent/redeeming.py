@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Literal
 
 from posagent.loyalty.model import Coupon, Line, Member, Quote, Reduction, Refusal, Register, Sale
@@ -67,6 +68,7 @@ class Charged:
     amount: int
     entries: tuple[Entry, ...]
     slips: tuple[str, ...] = ()
+    at: datetime | None = None  # when it was recorded
 
 
 @dataclass(frozen=True, slots=True)

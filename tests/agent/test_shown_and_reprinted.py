@@ -16,7 +16,9 @@ from offline_queue.events import NewEvent, NewJob
 from offline_queue.journal import Journal
 from offline_queue.print_lane import PrintLane
 from posagent import events as ev
+from posagent.access_log import AccessLog, Paper
 from posagent.authorise import Looked
+from posagent.backend import ScreenBackend
 from posagent.counter_desk import CounterDesk
 from posagent.coupon_book import find_own
 from posagent.day_report import Journal as Standing
@@ -118,8 +120,13 @@ class Desk:
         job = self.lane.sending(self.lane.job(1), {})
         self.lane.settle(self.lane.handed(job, {}), "CONFIRMED", "confirmed", "proof")
         authoriser = SimpleNamespace(looked_up=self._looked_up)
-        agent: Any = SimpleNamespace(journal=self.journal, rules=RULES, authoriser=authoriser)
+        agent: Any = SimpleNamespace(journal=self.journal, rules=RULES, authoriser=authoriser, wake_listeners=lambda: None)
         self.desk = CounterDesk(agent, self.lane)
+        nobody: Any = None
+        self.backend = ScreenBackend(
+            agent, self.journal, self.lane, language="ja", store_name="", register_name="", link=lambda: None, technician=nobody,
+            slip_picture=lambda document: b"a picture", refunds=nobody,
+        )  # fmt: skip
 
     def put(self, type_: str, data: dict[str, Any], jobs: list[NewJob] | None = None) -> None:
         self.journal.put([NewEvent(type_, "r:0042/R2", f"{type_}/{len(data)}", AT, data)], jobs or []).result(10)
@@ -167,6 +174,38 @@ def test_a_coupon_that_is_worth_nothing_any_more_is_not_printed_again(desk: Desk
     with pytest.raises(Refused) as refused:
         desk.desk.reprint("1", "boss", "manager")
     assert refused.value.code == code
+
+
+def doubted(desk: Desk, serial: str) -> str:
+    """A slip of which a person is asked."""
+    desk.put(ev.SLIP_TESTED, {"serial": serial}, [NewJob("paper", serial, desk.lane.job(1).document)])
+    number = next(job.id for job in desk.lane.jobs() if job.serial == serial)
+    sent = desk.lane.handed(desk.lane.sending(desk.lane.job(number), {}), {})
+    desk.lane.settle(sent, "NEEDS_OPERATOR", None, "no proof")
+    return str(number)
+
+
+@pytest.mark.parametrize("came_out", [True, False])
+def test_the_same_answer_again_is_a_repeat_after_a_restart_too_and_another_one_is_refused(desk: Desk, came_out: bool) -> None:
+    job = doubted(desk, "0042-R2-20261122-2")
+    first = desk.backend.answer_print(job, came_out, "C7")
+    again = desk.backend.answer_print(job, came_out, "C7")
+    assert (again.body, first.replayed, again.replayed) == (first.body, False, True)
+    assert len([one for one in desk.lane.jobs() if one.serial == "0042-R2-20261122-2"]) == (1 if came_out else 2)
+    with pytest.raises(Refused) as refused:
+        desk.backend.answer_print(job, not came_out, "C7")
+    assert refused.value.code == "E601"
+    with pytest.raises(Refused):
+        desk.backend.answer_print("1", False, "C7")  # nobody was asked about that one
+
+
+def test_the_picture_of_a_slip_with_a_pairing_code_is_shown_to_nobody(desk: Desk) -> None:
+    assert desk.backend.slip_png("1") == b"a picture"
+    rules: Any = SimpleNamespace(place=RULES.place, register=RULES.register, day=lambda at: "2026-11-22")
+    AccessLog(desk.journal, lambda: rules, {}).print_code(Paper("paper", "喫茶", "ja"), "12345678", "till", "")
+    printed = [job for job in desk.lane.jobs() if "-P" in job.serial]
+    assert len(printed) == 1
+    assert desk.backend.slip_png(str(printed[0].id)) is None
 
 
 # ---------------------------------------------------------------- the journal's coupons

@@ -11,6 +11,7 @@ from counter_till import SHOP, Office, Till, rules
 from posagent import events as ev
 from posagent.counter_parts import Authorise, Authorised, ChargeAsked, Now, Reply, VoidAsked
 from posagent.events import Role
+from posagent.open_checkout import open_checkout
 from posagent.slips import from_json
 
 PROGRAM = SHOP + """
@@ -151,3 +152,30 @@ def test_slips_of_charges_and_grants_share_the_days_numbers_across_a_restart() -
     charge(till, 1000, "h2")
     assert [job.serial[-2:] for job in till.jobs] == ["-1", "-2", "-3"]
 
+
+
+def test_the_balance_that_the_page_shows_has_the_charge_of_a_minute_ago_and_not_one_taken_back() -> None:
+    till = shop()
+    till.wait(3)
+    till.scan("m1", balances={"value": 2000}, as_of=till.now().at)
+
+    def shown() -> int:
+        opened = open_checkout(till.state, till.now(), till.rules)
+        assert opened is not None
+        return int(opened["value"]["balance"])
+
+    till.wait(1)
+    reply = charge(till, 5000)
+    assert reply is not None
+    assert shown() == 7000
+    till.scan("m2", balances={"value": 0}, as_of=till.now().at)
+    assert shown() == 0
+    till.wait(3)
+    till.scan("m1", balances={"value": 2000}, as_of=till.now().at.replace(hour=11))
+    assert shown() == 7000
+    void(till, reply.fields["sale_id"])
+    assert shown() == 2000
+    till.scan("m2")
+    till.wait(3)
+    till.scan("m1", balances={"value": 7000}, as_of=till.now().at)  # head office's own figure has it by now
+    assert shown() == 7000

@@ -175,6 +175,15 @@ def test_without_an_open_unpaid_sale_nothing_is_kept(paid: bool | None, code: st
     assert not till.office.asked
 
 
+def test_a_coupon_shown_before_the_amount_says_what_it_is_worth() -> None:
+    till = shop()
+    till.use("coupon", code=A, found=coupon(A))
+    told = next(one for one in till.told if one.code == "E640")
+    assert told.fields["label"] == "次回100円引き"
+    assert "100" in told.fields["benefit"]["ja"]
+    assert "100" in told.fields["benefit"]["en"]
+
+
 # ---------------------------------------------------------------- without head office
 
 

@@ -42,7 +42,7 @@ function part(kind, most, words, limit, use) {
 
 const points = ({ redeemable, yen: worth }, use) => part("points", redeemable, t("use_points"), t("at_most", number(redeemable), yen(worth)), use);
 
-// The balance is a proposal only: a charge of a minute ago is not in it.
+// The balance is a proposal only: head office has the last word.
 function value({ balance, usable: most }, use) {
   const words = balance === null ? t("up_to", yen(most)) : `${t("balance")} ${yen(balance)}`;
   return part("value", balance > 0 ? Math.min(balance, most) : most, t("use_value"), words, use);

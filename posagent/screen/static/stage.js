@@ -75,7 +75,7 @@ function moved(event) {
 
 function trouble({ message, code, values }) {
   const said = message[current()];
-  return [el("span", { class: "code" }, code ?? message.code), title(said.title, { class: "word" }), el("p", { class: "todo" }, said.todo), values?.label ? el("p", { class: "balance" }, el("b", {}, values.label)) : null];
+  return [el("span", { class: "code" }, code ?? message.code), title(said.title, { class: "word" }), el("p", { class: "todo" }, said.todo), values?.label ? el("p", { class: "balance" }, el("b", {}, values.label), el("span", {}, either(values.benefit))) : null];
 }
 
 function waiting(kind) {
