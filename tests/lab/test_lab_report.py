@@ -53,6 +53,7 @@ def test_a_machine_at_its_own_speed_needs_no_such_words() -> None:
 
 def test_the_time_that_others_took_is_said() -> None:
     page = report.page(story(seconds=1200, waited_s=300, machine_cpu_s=900), [])
+    assert "For 25% of the run others had this computer" in page
     assert "20.0 min; 15.0 without the time in which others had the processors; 15.0 min of processor time" in page
 
 

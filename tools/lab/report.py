@@ -36,6 +36,8 @@ class Figure:
     work: bool = False
 
 
+BUSY = 0.1  # of a run: from here on the page says that others had the processors
+
 FIGURES: tuple[Figure, ...] = (
     Figure("factory_boot_s", "Cold boot until the register's hand answers", "s"),
     Figure("install_s", "Installing the package, enrolling, first start", "s"),
@@ -80,7 +82,7 @@ def page(story: dict[str, Any], screens: list[str]) -> str:
         "".join(f"<pre class=bad>{_text(line)}</pre>" for line in story["wrong"]),
         _books(books),
         _played(story["scenarios"]),
-        _figures(story["figures"]),
+        _figures(story["figures"], story.get("waited_s", 0) / max(1, story["seconds"])),
         _papers(books.get("pieces", [])),
         "<h2>Screens of the register, at the end</h2><div class=screens>"
         + "".join(f'<p>{_text(name[7:-4])}</p><img src="{_text(name)}" alt="{_text(name)}">' for name in screens)
@@ -132,7 +134,8 @@ def _played(scenarios: list[dict[str, Any]]) -> str:
     return f"<h2>What was played</h2><table>{heads}{''.join(rows)}</table>"
 
 
-def _figures(figures: dict[str, Any]) -> str:
+def _figures(figures: dict[str, Any], waited: float) -> str:
+    """``waited``: the part of the run in which others had the processors."""
     slowness = figures.get("slowness", 1.0)
     rows = []
     for figure in FIGURES:
@@ -152,6 +155,8 @@ def _figures(figures: dict[str, Any]) -> str:
         if slowness > 1.5
         else ""
     )
+    if waited > BUSY:
+        slow += f"<p class=how>For {waited:.0%} of the run others had this computer's processors; the guest takes that for its own work."
     return f"<h2>Figures</h2>{slow}<table>{heads}{''.join(rows)}</table>"
 
 
