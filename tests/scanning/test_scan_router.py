@@ -316,7 +316,7 @@ def _nobody_asks(scan: Scan) -> bool:
 def test_an_agent_that_stands_still_lets_no_member_through_to_the_pos(till: Callable[..., Till]) -> None:
     counter = till(_nobody_asks, codes=default_rules)
     counter.cable.send(f"{MEMBER}\r{PRODUCT}\r".encode() * 3)  # nobody reads the reports now
-    assert counter.pos.wait_for(f"{PRODUCT}\r" * 3)
+    assert counter.pos.wait_for(f"{PRODUCT}\r" * 3, 30)
     assert [scan.text for scan in counter.until(Scan, 3)] == [MEMBER] * 3
 
 
@@ -326,7 +326,7 @@ def test_while_there_are_no_rules_every_scan_is_asked_about(till: Callable[..., 
     counter.cable.send(f"{PRODUCT}\r".encode())
     counter.pump_until(f"{PRODUCT}\r")
     codes[0] = None  # test mode: the technician wants to see every scan
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 30
     while not counter.texts():
         assert time.monotonic() < deadline
         counter.cable.send(f"{PRODUCT}\r".encode())
