@@ -1,6 +1,6 @@
 """What goes wrong at a till, one test for each: a printer's bytes through the door to the counter, and what is granted in the end.
 
-The hostile page and the stolen token have theirs beside the request policy: tests/screen/test_screen_policy.py, tests/screen/test_pairing.py and
+The hostile page and the stolen token have theirs beside the request policy: tests/screen/test_screen_policy.py, tests/screen/test_pairing.py,
 tests/api/test_api_browser.py.
 """
 
