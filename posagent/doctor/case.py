@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from posagent.doctor.host import Host
 from posagent.ports import Found
+from posagent.registry import Broken
 from posagent.settings import Settings
 
 Agent = Literal["running", "down", "refused", "no_socket"]
@@ -29,3 +30,5 @@ class Case:
     status: dict[str, Any] | None
     found: tuple[Found, ...]
     """What is plugged in, as the installed drivers tell; empty where they cannot."""
+    broken: tuple[Broken, ...] = ()
+    """Drivers that are installed and cannot be loaded."""

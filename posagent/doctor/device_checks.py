@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import stat
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from posagent.doctor.case import Case
@@ -17,6 +19,11 @@ from posagent.settings import DeviceSettings
 NODES = ("port", "device", "path", "node")
 """Options in which drivers keep the node or the selector of their device."""
 CONNECT_S = 2.0
+RULES = "71-posagent.rules"
+_WRONG_RULE = re.compile(r"^(\S*posagent\S*\.rules):(\d+) (.+)$", re.MULTILINE)
+"""How systemd-udevd names a line that it does not follow: "/etc/udev/rules.d/70-posagent-local.rules:3 Invalid key/value pair, ignoring."
+(systemd, src/udev/udev-rules.c)."""
+_PID = re.compile(r"(.+?) \(pid (\d+)\)(?:, )?")
 
 
 def devices_are_there(case: Case) -> Iterator[Finding]:
@@ -32,13 +39,19 @@ def devices_are_there(case: Case) -> Iterator[Finding]:
             keyboards = [one.node for one in case.found if one.driver == "wedge"]
             yield problem("device_gone", device=device.name, node=node, instead=keyboards[0] if keyboards else "—")
             continue
-        if found is not None and found.held_by and "posagent" not in found.held_by:
-            yield problem("device_held", device=device.name, node=found.node, holder=found.held_by)
+        if found is not None and (holder := _strangers(case, found.held_by)):
+            yield problem("device_held", device=device.name, node=found.node, holder=holder)
         if found is not None and found.note:
             yield warning("device_note", found.note, device=device.name, note=found.note)
         real = found.node if found is not None else node
         if real and real.startswith("/"):
             yield from _allowed(case, device.name, real)
+
+
+def drivers_can_be_loaded(case: Case) -> Iterator[Finding]:
+    """D-209: a driver that the settings name and nobody has is D-102's; here are those that are installed and broken."""
+    for one in case.broken:
+        yield warning("driver_broken", one.why, driver=one.name, distribution=one.distribution)
 
 
 def network_devices_answer(case: Case) -> Iterator[Finding]:
@@ -63,7 +76,7 @@ def nobody_else_wants_them(case: Case) -> Iterator[Finding]:
         return
     serial = [device for device in settings.devices if "ttyUSB" in str(_node(case, device)) or "ttyACM" in str(_node(case, device))]
     host = case.host
-    if serial and host.is_active("ModemManager.service") and not _ours(case, "71-posagent.rules"):
+    if serial and host.is_active("ModemManager.service") and not _ours(case, RULES):
         yield problem("modem_manager")
     braille = host.path("/usr/lib/udev/rules.d/85-brltty.rules").exists()
     if serial and braille and host.path("/etc/udev/rules.d/85-brltty.rules").resolve() != Path("/dev/null"):
@@ -82,17 +95,38 @@ def udev_knows_us(case: Case) -> Iterator[Finding]:
     """D-210: the rules and the group that give the agent its devices."""
     if case.settings is None or not any(str(_node(case, device)).startswith("/dev/") for device in case.settings.devices):
         return
-    if not _ours(case, "71-posagent.rules"):
+    if not _ours(case, RULES):
         yield problem("no_udev_rules")
     if "posagent" not in {line.split(":")[0] for line in (case.host.read("/etc/group") or "").splitlines()}:
         yield problem("no_group")
+
+
+def udev_follows_our_rules(case: Case) -> Iterator[Finding]:
+    """D-211: a line that udev does not understand is left out, and said in its log alone."""
+    told = case.host.run(["journalctl", "--unit=systemd-udevd", "--boot", "--output=cat", "--no-pager", "--lines=5000"])
+    if wrong := _WRONG_RULE.findall(told.out):
+        file, line, why = wrong[-1]
+        yield problem("udev_rule_wrong", f"{file}:{line} {why}"[:200], file=file, line=line)
 
 
 # ----------------------------------------------------------------
 
 
 def _ours(case: Case, name: str) -> bool:
+    """Whether udev follows this file of rules: one of /etc hides the package's, and a link to nowhere hides it for good (udev(7))."""
+    if case.host.path(f"/etc/udev/rules.d/{name}").is_symlink():
+        return case.host.path(f"/etc/udev/rules.d/{name}").resolve() != Path("/dev/null")
     return any(case.host.path(f"/{place}/udev/rules.d/{name}").exists() for place in ("usr/lib", "lib", "etc"))
+
+
+def _strangers(case: Case, held_by: str) -> str:
+    """Of "cupsd (pid 812), python3 (pid 90)" those that are not the agent and its processes: systemd starts it under the name of Python."""
+    return ", ".join(f"{name} (pid {pid})" for name, pid in _PID.findall(held_by) if name != "posagent" and not _is_agent(case, pid))
+
+
+def _is_agent(case: Case, pid: str) -> bool:
+    words = (case.host.read(f"/proc/{pid}/cmdline") or "").split("\0")
+    return any(before == "-m" and word.partition(".")[0] == "posagent" for before, word in pairwise(words))
 
 
 def _node(case: Case, device: DeviceSettings) -> str | None:

@@ -31,7 +31,9 @@ CHECKS: tuple[Check, ...] = (
     Check("D-206", machine_checks.the_kernel_has_not_complained, slow=True),
     Check("D-207", counter_checks.scanners_read_whole_codes, "agent"),
     Check("D-208", device_checks.network_devices_answer, "settings", slow=True),
+    Check("D-209", device_checks.drivers_can_be_loaded),
     Check("D-210", device_checks.udev_knows_us, "settings"),
+    Check("D-211", device_checks.udev_follows_our_rules, slow=True),
     Check("D-300", counter_checks.the_agent_can_be_asked, "settings"),
     Check("D-301", counter_checks.devices_work, "agent"),
     Check("D-303", counter_checks.printers_prove_what_they_print, "agent"),
@@ -78,14 +80,15 @@ def gather(settings_file: Path, ask: Callable[[Path], Asked], host: Host | None 
     except SettingsError as wrong:
         trouble, forbidden = str(wrong), isinstance(wrong.__cause__, PermissionError)
     found: list[Found] = []
-    for driver in load_drivers().drivers.values():
+    registry = load_drivers()
+    for driver in registry.drivers.values():
         try:
             found += driver.find()
         except (PosagentError, OSError):
             continue
     socket = settings.screen.socket if settings is not None else usual if forbidden else None
     agent, room, status = ask(socket) if socket is not None else ("no_socket", None, None)
-    return Case(machine, settings_file, settings, "" if forbidden else trouble, agent, room, status, tuple(found))
+    return Case(machine, settings_file, settings, "" if forbidden else trouble, agent, room, status, tuple(found), registry.broken)
 
 
 def examine(case: Case, checks: Sequence[Check] = CHECKS, *, quick: bool = False) -> list[Looked]:

@@ -406,6 +406,18 @@ WORDS: dict[str, tuple[Said, Said]] = {
         "The udev rules are missing",
         "Reinstall the package.",
     ),
+    "udev_rule_wrong": _row(
+        "udev の規則 {file} の {line} 行目に誤りがあり、無視されています",
+        "その行を直すか、ファイルを消して sudo posagent setup をやり直してから、sudo udevadm control --reload",
+        "Line {line} of {file} is wrong, and udev leaves it out",
+        "Mend that line, or delete the file and run sudo posagent setup again; then: sudo udevadm control --reload",
+    ),
+    "driver_broken": _row(
+        "ドライバ {driver}（{distribution}）を読み込めません",
+        "{distribution} を入れ直すか、外してください。ほかの機器は動きます。",
+        "The driver {driver} of {distribution} cannot be loaded",
+        "Reinstall {distribution}, or remove it. Everything else works without it.",
+    ),
     "no_group": _row(
         "グループ posagent がありません",
         "sudo systemd-sysusers の後、機器を挿し直してください。",

@@ -26,6 +26,7 @@ from posagent.doctor.case import Case
 from posagent.doctor.examine import examine
 from posagent.doctor.host import Host, Ran
 from posagent.ports import Found
+from posagent.registry import Broken
 from posagent.settings import load_settings
 
 AT = datetime.fromisoformat("2026-11-22T12:00:00+09:00")
@@ -93,6 +94,7 @@ class Machine:
     room: dict[str, Any] | None = field(default_factory=lambda: deepcopy(ROOM))
     status: dict[str, Any] | None = field(default_factory=lambda: deepcopy(STATUS))
     found: list[Found] = field(default_factory=list)
+    broken: list[Broken] = field(default_factory=list)
     now: datetime = AT
     trouble: str = ""
     has_settings: bool = True
@@ -129,7 +131,7 @@ class Machine:
         settings = load_settings(file)[0] if self.has_settings else None
         # The machine's root is "/" for what the settings name below the folder, and the folder for everything else.
         host = _Rooted(self.home, self.run, lambda: self.now)
-        return Case(host, file, settings, self.trouble, self.agent, self.room, self.status, tuple(self.found))
+        return Case(host, file, settings, self.trouble, self.agent, self.room, self.status, tuple(self.found), tuple(self.broken))
 
     def program(self, until: str) -> None:
         """The store's program, with its last day."""

@@ -19,6 +19,7 @@ from posagent.doctor.examine import Looked, examine, gather
 from posagent.doctor.finding import Check, Finding
 from posagent.doctor.sheet import as_json, lines
 from posagent.doctor.words import NAMES
+from posagent.ports import Found
 
 Machine = Any
 """The fixture's class, see conftest.py."""
@@ -83,8 +84,8 @@ def test_what_may_not_be_looked_at_is_unknown_and_not_well(machine: Machine, mon
 
 def test_quick_leaves_out_what_takes_seconds_and_says_so(machine: Machine) -> None:
     looked = examine(machine.case(), quick=True)
-    assert {one.check.id for one in looked if one.skipped} == {"D-107", "D-108", "D-206", "D-208", "D-401"}
-    assert "skipped: disk flush, the journal's chain, kernel messages, network devices, head office" in "\n".join(lines(looked, "en"))
+    assert {one.check.id for one in looked if one.skipped} == {"D-107", "D-108", "D-206", "D-208", "D-211", "D-401"}
+    assert "skipped: disk flush, the journal's chain, kernel messages, network devices, udev's complaints, head office" in "\n".join(lines(looked, "en"))
 
 
 def test_the_json_names_everything_and_the_exit_code_follows(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,3 +118,22 @@ def test_the_quick_look_loads_nothing_of_the_running_agent(machine: Machine) -> 
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert {"posagent.start", "posagent.agent", "posagent.cloud", "starlette", "uvicorn", "requests", "cv2", "PIL", "escpos"}.isdisjoint(loaded)
     assert {"posagent.program_store", "offline_queue.report"} <= set(loaded)  # so far it has come
+
+
+def test_what_the_agent_itself_holds_is_not_held_by_a_stranger(machine: Machine) -> None:
+    node = "/dev/serial/by-id/usb-Datalogic_Gryphon-if00"
+    machine.put("/proc/90/cmdline", "/usr/lib/posagent/bin/python3\0-I\0-X\0utf8\0-m\0posagent\0run\0")
+    machine.put("/proc/91/cmdline", "/usr/lib/posagent/bin/python3\0-I\0-m\0posagent.device_process\x005\0")
+    machine.put("/proc/92/cmdline", "/usr/bin/python3\0/opt/other.py\0-m\0posagents\0")
+    machine.found = [Found("serial", "scanner", "Datalogic", node, "by-id", "python3 (pid 90), python3 (pid 91)")]
+    assert machine.keys() == {}
+    machine.found = [Found("serial", "scanner", "Datalogic", node, "by-id", "python3 (pid 90), python3 (pid 92), cupsd (pid 93)")]
+    held = [found for one in examine(machine.case(), quick=True) for found in one.findings]
+    assert [(found.words, found.values["holder"]) for found in held] == [("device_held", "python3 (pid 92), cupsd (pid 93)")]
+
+
+def test_rules_that_a_link_to_nowhere_hides_are_missing(machine: Machine) -> None:
+    hiding = machine.home / "etc/udev/rules.d/71-posagent.rules"
+    hiding.parent.mkdir(parents=True)
+    hiding.symlink_to("/dev/null")
+    assert machine.keys() == {"no_udev_rules": "problem"}

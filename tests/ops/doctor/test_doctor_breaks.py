@@ -16,6 +16,7 @@ from posagent.doctor.sheet import lines
 from posagent.doctor.word_rows import WORDS
 from posagent.doctor.words import NAMES, said
 from posagent.ports import Found
+from posagent.registry import Broken
 
 Machine = Any
 """The fixture's class, see conftest.py."""
@@ -174,6 +175,9 @@ BREAKS: dict[str, Callable[[Machine], None]] = {
     "brltty": lambda machine: (machine.put("/usr/lib/udev/rules.d/85-brltty.rules"), machine.serial_port())[1],
     "getty": lambda machine: (machine.serial_port(), machine.active.add("serial-getty@ttyACM0.service"))[1],
     "no_udev_rules": lambda machine: (machine.home / "usr/lib/udev/rules.d/71-posagent.rules").unlink(),
+    "udev_rule_wrong": lambda machine: machine.commands.update({"journalctl --unit=systemd-udevd": Ran(
+        0, "Starting\n/etc/udev/rules.d/70-posagent-local.rules:3 Invalid key/value pair, ignoring.\n")}),
+    "driver_broken": lambda machine: machine.broken.append(Broken("odd", "odd-scanners", "ImportError: no module named odd")),
     "no_group": _no_posagent_user,
     "network_device_silent": lambda machine: _set(printer=_port(), agent="down", room=None)(machine),
     "room_unasked": _set(agent="down", room=None),
