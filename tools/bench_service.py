@@ -7,6 +7,7 @@ register without devices of its own: what devices cost depends on the devices.
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import statistics
 import subprocess
@@ -16,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from posagent.setup_text import Answers, settings_text
-from tools.package import lay_out
+from tools.package import build, lay_out
 from tools.package_environment import HOME
 
 STARTS = 9
+LOOKS = 5
 IDLE_S = 60.0
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -34,13 +36,21 @@ def measure() -> list[dict[str, Any]]:
         service.start_once()  # the first makes the journal
         starts = [service.start_once() for _ in range(STARTS)]
         idle = service.idle()
+        doctor = {words: service.doctor(*words) for words in (("--quick",), ())}
+        packages = build(folder / "dist", ROOT / "build" / "wheels")
+        weights = {path.name.partition("_")[0]: path.stat().st_size / 1e6 for path in packages}
     how = f"the installed tree, {STARTS} starts, no devices"
+    asked = f"of the process and its children, median of {LOOKS}, no devices, no agent"
     quiet = f"{IDLE_S:.0f} s without anybody, no devices, no head office"
     return [
         _row("service exec to READY, median", round(statistics.median(wall for wall, _ in starts)), "ms", 500, how),
         _row("service exec to READY, best", round(min(wall for wall, _ in starts)), "ms", 300, how),
         _row("service exec to READY, processor time, median", round(statistics.median(cpu for _, cpu in starts)), "ms", 500, how),
         _row("installed size without the camera", round(size / 1e6, 1), "MB", None, "files of the package, unpacked"),
+        _row("package without the camera", round(weights["posagent"], 1), "MB", 20, "the .deb, xz"),
+        _row("package with the camera's libraries", round(weights["posagent-camera"], 1), "MB", 60, "the .deb, xz"),
+        _row("doctor --quick, processor time", round(doctor["--quick",], 2), "s", 1.0, asked),
+        _row("doctor, processor time", round(doctor[()], 2), "s", 5.0, asked),
         _row("service idle memory (PSS)", round(idle["pss_mb"], 1), "MB", 32, quiet),
         _row("service idle CPU", round(idle["cpu_percent"], 3), "%", 0.1, quiet),
         _row("service idle wake-ups per second", round(idle["wakeups_s"], 2), "1/s", 1.0, quiet),
@@ -84,6 +94,18 @@ class _Service:
         agent.terminate()
         agent.wait(20)
         return took * 1000, cpu_s * 1000
+
+    def doctor(self, *words: str) -> float:
+        """Seconds of the processor for one look."""
+        python, settings = self._folder / "tree" / HOME / "bin" / "python3", self._folder / "posagent.toml"
+        command = [python, "-I", "-X", "utf8", "-m", "posagent", "doctor", *words, "--settings", settings]
+        took = []
+        for _ in range(LOOKS):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            subprocess.run(command, capture_output=True, check=False)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            took.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        return statistics.median(took)
 
     def idle(self) -> dict[str, float]:
         agent = self._start()

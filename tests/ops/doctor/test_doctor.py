@@ -85,7 +85,8 @@ def test_what_may_not_be_looked_at_is_unknown_and_not_well(machine: Machine, mon
 def test_quick_leaves_out_what_takes_seconds_and_says_so(machine: Machine) -> None:
     looked = examine(machine.case(), quick=True)
     assert {one.check.id for one in looked if one.skipped} == {"D-107", "D-108", "D-206", "D-208", "D-211", "D-401"}
-    assert "skipped: disk flush, the journal's chain, kernel messages, network devices, udev's complaints, head office" in "\n".join(lines(looked, "en"))
+    left_out = "disk flush, the journal's chain, kernel messages, network devices, udev's complaints, head office"
+    assert f"skipped: {left_out}" in "\n".join(lines(looked, "en"))
 
 
 def test_the_json_names_everything_and_the_exit_code_follows(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
