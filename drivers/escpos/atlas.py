@@ -11,17 +11,16 @@ enlarged: Hangul, Thai, Cyrillic, symbols, emoji, other Chinese characters) has 
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from struct import iter_unpack, unpack_from
+from typing import NamedTuple
 
 GLYPH_ROWS = 24
 CELL_DOTS = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Glyph:
+class Glyph(NamedTuple):
     """``cells`` 0 draws over the character before it. ``rows`` are 24 integers, ``12 * max(cells, 1)`` bits wide."""
 
     cells: int

@@ -7,7 +7,7 @@ widths of the TM series (NW-7: thin n, thick 5n/2 rounded up).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from drivers.escpos.paper import Paper, Unprintable
 from posagent.slips import Barcode, Symbology
@@ -36,8 +36,7 @@ _128 = (
 _128_STOP = "1100011101011"
 
 
-@dataclass(frozen=True, slots=True)
-class Fitted:
+class Fitted(NamedTuple):
     """A code that fits. ``bars`` is one character a module or element dot: "1" black, already at ``module`` dots a module."""
 
     symbology: Symbology

@@ -9,8 +9,7 @@ Shift_JIS mode FS & is never sent (it selects JIS); in JIS mode it brackets ever
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from drivers.escpos import barcodes, guard
 from drivers.escpos.charset import clean, native
@@ -34,8 +33,7 @@ VOID_WORDS = "―― 印字中断・この上は無効 VOID ――"
 _PARTS: tuple[Part, ...] = ("header", "body", "code", "cut")
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """Bytes that belong together. ``part`` is what is on paper when they have been printed."""
 
     part: Part
@@ -43,8 +41,7 @@ class Segment:
     rows: int  # dot rows of paper, for the time it takes
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """A slip ready to send. ``warnings`` go to the job's record: what was drawn, replaced or changed, never silently."""
 
     segments: tuple[Segment, ...]

@@ -5,14 +5,12 @@ The result is the same whether it is then encoded for a printer or drawn as a pi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from drivers.escpos.barcodes import Fitted, checked, fit
 from drivers.escpos.charset import clean, width
 from drivers.escpos.line_break import wrap
 from drivers.escpos.paper import Paper, Unprintable
-from drivers.escpos.qr_matrix import modules_of
 from posagent.slips import QR, Align, Barcode, Checkpoint, Columns, Cut, Feed, Image, Line, Rule, Slip, Stamps, Text, marked
 
 _WIDOW = 4
@@ -22,8 +20,7 @@ QR_MODULES = (6, 5, 4)
 """Dots a module, best first; 4 dots are half a millimetre at 203 dpi."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One printed line. ``indent`` in cells of single width; ``joined``: without a gap below, for drawn boxes."""
 
     text: str
@@ -35,8 +32,7 @@ class Row:
     joined: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class QRCode:
+class QRCode(NamedTuple):
     """A QR code that fits, ``module`` dots a module, centred."""
 
     value: str
@@ -44,8 +40,7 @@ class QRCode:
     side: int  # modules, without the quiet zone
 
 
-@dataclass(frozen=True, slots=True)
-class Blank:
+class Blank(NamedTuple):
     """Empty lines."""
 
     lines: int
@@ -54,8 +49,7 @@ class Blank:
 Item = Row | Fitted | QRCode | Image | Blank | Checkpoint | Cut
 
 
-@dataclass(frozen=True, slots=True)
-class Laid:
+class Laid(NamedTuple):
     """A slip laid out. ``warnings``: what had to be done otherwise than the slip asked."""
 
     items: tuple[Item, ...]
@@ -110,6 +104,8 @@ def _add(line: Line, paper: Paper, items: list[Item], warnings: list[str]) -> No
 def _qr(value: str, paper: Paper) -> QRCode:
     if not value or not value.isprintable():
         raise Unprintable("a QR code needs a text without control characters")
+    from drivers.escpos.qr_matrix import modules_of
+
     side = modules_of(value)
     for module in QR_MODULES:
         if (side + 2 * QR_QUIET) * module <= paper.width_dots:
@@ -152,7 +148,7 @@ def _aligned(text: str, align: Align, columns: int, style: Row) -> Row:
         return Row(text, indent, style.bold, style.invert, style.wide, style.tall)
     room = columns // style.wide  # a bar over the whole width
     left = indent // style.wide
-    return replace(style, text=" " * left + text + " " * (room - left - width(text)))
+    return style._replace(text=" " * left + text + " " * (room - left - width(text)))
 
 
 def _columns(line: Columns, columns: int) -> list[Row]:
@@ -163,14 +159,14 @@ def _columns(line: Columns, columns: int) -> list[Row]:
     if width(left) <= beside:
         return [Row(left + " " * (beside + 1 - width(left)) + right, 0, line.bold, False, line.wide, line.tall)]
     if beside < min(12, room // 3):  # no room beside it: the amount gets a line of its own
-        return [*(replace(style, text=part) for part in wrap(left, room)),
+        return [*(style._replace(text=part) for part in wrap(left, room)),
                 *(_aligned(part, "right", columns, style) for part in wrap(right, room))]  # fmt: skip
     indent = " " * (len(left) - len(left.lstrip(" ")) + 2)
     first, *rest = wrap(left, beside)
     more = wrap(" ".join(rest) if left.isascii() else "".join(rest), beside - len(indent)) if rest else []
     parts = [first, *(indent + part for part in more)]
     last = parts.pop()
-    return [*(replace(style, text=part) for part in parts), replace(style, text=last + " " * (room - width(last) - width(right)) + right)]
+    return [*(style._replace(text=part) for part in parts), style._replace(text=last + " " * (room - width(last) - width(right)) + right)]
 
 
 def _rule(style: str, columns: int) -> Row:

@@ -7,9 +7,9 @@ bring a printer back that lost the middle of one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+from typing import NamedTuple
 
 from drivers.escpos.atlas import CELL_DOTS, GETA, GLYPH_ROWS, glyph
 from drivers.escpos.charset import CELLS
@@ -22,8 +22,7 @@ _BANDS = (24, 23, 22, 21, 20, 19, 18, 17, 16, 13, 11, 7)
 _NEIGHBOURS = (0x18, 0x30, 0x11, 0x90, 0x00)  # what a byte of 10h may become: a dot beside its ink, or none
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(NamedTuple):
     """``stride`` bytes a row, no more than there is ink in; ``bits`` holds ``height`` rows."""
 
     stride: int

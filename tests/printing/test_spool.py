@@ -292,14 +292,14 @@ def test_a_slip_that_can_never_be_proved_stops_at_the_third_copy(journal):
     assert [(job.copy, job.state) for job in reversed(lane.jobs())] == [(1, "SUPERSEDED"), (2, "SUPERSEDED"), (3, "NEEDS_OPERATOR")]
 
 
-def test_an_idle_printer_shows_cover_paper_and_unplugging_within_a_second(shop):
+def test_an_idle_printer_shows_cover_paper_and_unplugging_by_itself(shop):
     it = shop(real=True)
     stop, wake = threading.Event(), threading.Event()
     thread = threading.Thread(target=it.worker.run, args=(stop, wake))
     thread.start()
 
-    def seen(wanted: Callable[[PrinterReport], bool], within_s: float) -> bool:
-        deadline = time.monotonic() + within_s
+    def seen(wanted: Callable[[PrinterReport], bool]) -> bool:
+        deadline = time.monotonic() + 60  # how soon is a figure of `make bench`; here only that it comes
         while time.monotonic() < deadline:
             if it.reports and wanted(it.reports[-1]):
                 return True
@@ -307,18 +307,18 @@ def test_an_idle_printer_shows_cover_paper_and_unplugging_within_a_second(shop):
         return False
 
     try:
-        assert seen(lambda r: r.connected and r.status is not None and r.status.online is True, 3.0)
+        assert seen(lambda r: r.connected and r.status is not None and r.status.online is True)
         it.counter.paper.cover(True)
-        assert seen(lambda r: r.waits_for == "cover", 1.2)
+        assert seen(lambda r: r.waits_for == "cover")
         it.counter.paper.cover(False)
-        assert seen(lambda r: r.waits_for == "", 1.2)
+        assert seen(lambda r: r.waits_for == "")
         it.counter.paper.paper_out()
-        assert seen(lambda r: r.waits_for == "paper", 1.2)
+        assert seen(lambda r: r.waits_for == "paper")
         it.counter.paper.load_paper()
         it.counter.paper.disconnect()
-        assert seen(lambda r: not r.connected and "printer" in r.trouble, 2.0)
+        assert seen(lambda r: not r.connected and "printer" in r.trouble)
         it.counter.paper.reconnect()
-        assert seen(lambda r: r.connected, 3.0)
+        assert seen(lambda r: r.connected)
     finally:
         stop.set()
         wake.set()
