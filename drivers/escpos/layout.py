@@ -1,6 +1,7 @@
 """Owns how a slip becomes lines on a paper of a certain width: wrapping, columns, enlarged lines, stamp cards, codes that fit.
 
 The result is the same whether it is then encoded for a printer or drawn as a picture. No emitted line is wider than the paper.
+Records are named tuples, not dataclasses: one is made for every line, and a till that starts builds the classes each time.
 """
 
 from __future__ import annotations
