@@ -17,6 +17,7 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
+from offline_queue.errors import JournalError
 from posagent.agent import Agent, Say
 from posagent.door_sales import DoorSales
 from posagent.door_trust import NO_TRUST_NEEDED, Chosen, Standing, Trust, TrustBook, watch_trust
@@ -83,7 +84,12 @@ class Doors:
 
     def _propose(self) -> None:
         while not self._rung_up.empty():
-            self._refunds.propose(self._rung_up.get())
+            refund = self._rung_up.get()
+            try:
+                self._refunds.propose(refund)
+            except JournalError as trouble:
+                _log.error("%s: the sale of a refund could not be looked up: %s", refund.device, trouble)
+                self._agent.post(Say("E633", {"device": refund.device, "amount": refund.amount}))
 
     def _trust(self, device: DeviceSettings, profile: str) -> Trust:
         """Vouched for is what the settings name; a profile that was chosen here earns its trust."""

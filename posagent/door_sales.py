@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 
 from posagent.agent import Ask, Say
@@ -67,7 +68,7 @@ class DoorSales:
         basket = replace(basket, paid=basket.paid and grants)
         self._trust.offered(basket.key, basket.total)
         answer: Future[Reply] = Future()
-        answer.add_done_callback(self._answered)
+        answer.add_done_callback(partial(self._answered, basket.key))
         self._post(Ask(lambda now, reply: SaleArrived(now, basket, reply), answer))
         if isinstance(sale, ReadSale) and sale.standing:
             try:
@@ -75,9 +76,11 @@ class DoorSales:
             except (TimeoutError, CancelledError):
                 raise DeviceTimeout(f"{self._name}: a sale was not recorded in time; its file is read again", code="E200") from None
 
-    def _answered(self, answer: Future[Reply]) -> None:
+    def _answered(self, key: str, answer: Future[Reply]) -> None:
         if not answer.cancelled():
             reply = answer.result()
+            if reply.status == "already":
+                self._trust.withdrawn(key)
             _log.info("%s: sale %s %s", self._name, reply.fields.get("sale_id", ""), reply.status)
 
     def _unclear(self, receipt: Receipt) -> None:

@@ -83,6 +83,12 @@ class Trust:
         with self._guard:
             self._offer = _Offer(key, total, time.monotonic())
 
+    def withdrawn(self, key: str) -> None:
+        """What was read is a sale that was on record before it was read: what is typed next is another one's amount."""
+        with self._guard:
+            if self._offer is not None and self._offer.key == key:
+                self._offer = None
+
     def recorded(self, data: Mapping[str, Any]) -> None:
         """A paid sale is on record: `sale_seen` or `sale_granted`."""
         with self._guard:

@@ -29,10 +29,8 @@ SHOWN = 5
 CANDIDATES = 20
 """Sales of one total that are looked at; with more than one it is ambiguous anyway."""
 
-_OF_DAY = (
-    "SELECT body FROM ev WHERE idem >= ? AND idem < ? AND (idem GLOB '*/seen' OR idem GLOB '*/grant*') AND (instr(body, ?) OR instr(body, ?)) "
-    "LIMIT 200"
-)
+_OF_DAY = """SELECT body FROM ev WHERE idem >= ?1 AND idem < ?2 AND (idem GLOB '*/seen' OR idem GLOB '*/grant*') AND instr(body, ?3)
+AND (json_extract(CAST(body AS TEXT), '$.data.amount') = ?4 OR json_extract(CAST(body AS TEXT), '$.data.payable') = ?4) LIMIT 200"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +129,8 @@ class RefundDesk:
                     return Meant(sale, left)
         if refund.of:  # it says which sale it means, and that one is not here or does not fit
             return Meant(None)
-        taken = {one.answer.get("sale_id") for one in self._waiting.values()}
+        now = datetime.now().astimezone()
+        taken = {one.answer.get("sale_id") for one in self._waiting.values() if now - one.at <= WAITS}
         standing_ones = [sale for sale in self._of_total(day, refund.amount) if sale.sale_id not in taken and _stands(sale)]
         fitting = [sale for sale in standing_ones if after(sale, refund.amount) == 0]
         return Meant(fitting[0], 0, 1) if len(fitting) == 1 else Meant(None, 0, len(fitting))
@@ -140,9 +139,8 @@ class RefundDesk:
         """This register's sales of a business date whose total, or what was paid of it, is this."""
         rules = self._agent.rules
         front = f"{day}/{rules.place.register}/"
-        rows = self._reader.rows(_OF_DAY, (front, front[:-1] + "0", f'"amount":{total},'.encode(), f'"payable":{total},'.encode()))
-        facts = [json.loads(row["body"])["data"] for row in rows]
-        ids = {one["sale_id"]: None for one in facts if total in {one.get("amount"), one.get("payable")}}
+        rows = self._reader.rows(_OF_DAY, (front, front[:-1] + "0", f":{total}".encode(), total))
+        ids = {json.loads(row["body"])["data"]["sale_id"]: None for row in rows}
         found = (find_sale(self._reader.find, sale_id, rules) for sale_id in list(ids)[:CANDIDATES])
         return list({sale.sale_id: sale for sale in found if sale is not None}.values())
 

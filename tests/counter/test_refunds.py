@@ -16,6 +16,7 @@ from posagent import refunds as refunds_module
 from posagent.agent import Ask, Say
 from posagent.counter_parts import Answered, Cleared, Commit, RefundAsked, VoidAsked
 from posagent.doors.refund_of import original_no
+from posagent.loyalty.model import Line
 from posagent.recording import Recording
 from posagent.refunds import RefundDesk, RungUp
 from posagent.sale_lookup import find_sale
@@ -119,6 +120,21 @@ def test_several_sales_of_one_total_are_counted_and_none_is_proposed(till: Store
     answer = till.rung_up(500)
     assert answer == {"result": "refund_proposed", "amount": 500, "candidates": 2}
     assert (till.said[0][0], till.said[0][1]["count"]) == ("E676", 2)
+
+
+def test_a_line_of_that_amount_and_a_total_that_begins_like_it_are_no_candidates(till: Stored) -> None:
+    sale_id = till.granted("n1", 500)
+    till.scan("m2")
+    till.sale("n2", 0, lines=(Line(500), Line(700)))
+    till.granted("n3", 5000, "m3")
+    assert till.rung_up(500)["sale_id"] == sale_id
+
+
+def test_a_proposal_that_is_over_does_not_hide_its_sale(till: Stored) -> None:
+    sale_id = till.granted("n1", 500)
+    assert till.rung_up(500)["sale_id"] == sale_id
+    till.wait(601)
+    assert till.rung_up(500)["sale_id"] == sale_id
 
 
 def test_a_refund_of_a_sale_without_points_says_so_and_the_next_card_gets_none_for_it(till: Stored) -> None:

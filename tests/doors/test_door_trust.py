@@ -41,6 +41,16 @@ def test_one_wrong_amount_loses_it_and_is_told(tmp_path: Path) -> None:
     assert not Trust(TrustBook(tmp_path / "doors.json"), "till/abc").earned
 
 
+def test_what_was_on_record_before_it_was_read_is_not_compared_with_the_next_sale(tmp_path: Path) -> None:
+    trust = Trust(TrustBook(tmp_path / "doors.json"), "till/abc")
+    confirm(trust, 3)
+    trust.offered("n42", 1080)
+    trust.withdrawn("n41")
+    trust.withdrawn("n42")
+    trust.recorded(sale(500))
+    assert (trust.standing.confirmed, trust.standing.mismatches) == (3, 0)
+
+
 def test_the_poss_own_word_confirms_as_well(tmp_path: Path) -> None:
     trust = Trust(TrustBook(tmp_path / "doors.json"), "till/abc")
     trust.offered("n42", 1080)
