@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from posagent.doctor.word_rows import WORDS, Said
+from posagent.doctor.counter_rows import COUNTER_ROWS
+from posagent.doctor.machine_rows import MACHINE_ROWS
+from posagent.doctor.row import Said
 
 Language = Literal["ja", "en"]
+WORDS = MACHINE_ROWS | COUNTER_ROWS
+"""Finding -> (Japanese, English)."""
 
 
 def said(key: str, values: Mapping[str, Any], language: Language) -> Said:

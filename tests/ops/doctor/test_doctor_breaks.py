@@ -13,8 +13,7 @@ import pytest
 from posagent.doctor.examine import CHECKS, examine
 from posagent.doctor.host import Ran
 from posagent.doctor.sheet import lines
-from posagent.doctor.word_rows import WORDS
-from posagent.doctor.words import NAMES, said
+from posagent.doctor.words import NAMES, WORDS, said
 from posagent.ports import Found
 from posagent.registry import Broken
 
