@@ -9,6 +9,8 @@ cd "$(dirname "$0")/.."
 HOME_DIR=/usr/lib/posagent
 KEPT=/var/cache/posagent
 TREE=build/tree
+# The newer files go first: two versions' descriptions side by side would name every driver twice.
+BACK="rm -r $HOME_DIR && tar -C / -xzf $KEPT/previous.tar.gz && systemctl restart posagent"
 
 stop() { echo "install.sh: $1" >&2; exit "${2:-1}"; }
 
@@ -25,7 +27,10 @@ if [ "${1-}" = --remove ]; then
   scripts=$(mktemp -d)
   cp "$HOME_DIR"/libexec/* "$scripts"
   sh "$scripts/prerm" remove
-  while read -r file; do rm -f "$file"; done < "$HOME_DIR/files"
+  while read -r file; do
+    rm -f "$file"
+    rmdir -p --ignore-fail-on-non-empty "$(dirname "$file")"
+  done < "$HOME_DIR/files"
   rm -rf "$HOME_DIR"
   sh "$scripts/postrm" remove
   rm -rf "$scripts"
@@ -47,7 +52,7 @@ if [ -d "$HOME_DIR" ]; then
   runuser -u posagent -- "$HOME_DIR/bin/python3" -I -X utf8 -m posagent.upgrade copy --to "$new" --reads "$knows" || stop "nothing was changed (see above)"
   mkdir -p "$KEPT"
   tar -C / -czf "$KEPT/previous.tar.gz" usr/lib/posagent || stop "no room for a copy of the installed version in $KEPT; nothing was changed"
-  echo "install.sh: the installed version is kept in $KEPT/previous.tar.gz (to go back: tar -C / -xzf it, systemctl restart posagent)"
+  echo "install.sh: the installed version is kept; to go back: $BACK"
 fi
 
 rm -rf "$HOME_DIR.new"
@@ -66,4 +71,4 @@ while read -r file; do
   cp -dp "$TREE$file" "$file"
   chown -h root:root "$file"
 done < "$HOME_DIR/files"
-POSAGENT_GO_BACK="tar -C / -xzf $KEPT/previous.tar.gz && systemctl restart posagent" sh "$TREE/DEBIAN/postinst" configure "$old"
+POSAGENT_GO_BACK=$BACK sh "$TREE/DEBIAN/postinst" configure "$old"
