@@ -21,6 +21,7 @@ let lastSlip = null;
 let confirmed = "";
 let sending = false;
 let noted = "";
+let settled = ""; // the proposal that Enter has confirmed: the status says so a moment later
 let again = false; // Enter was pressed while an answer was awaited
 let boxes = null; // the part that shows what waits for a person
 let rest;
@@ -169,7 +170,7 @@ async function drawBoxes() {
 // Where there is nothing else to say: what Enter on the empty field confirms.
 function drawNote() {
   const { open } = status ?? {};
-  byId("entry-note").textContent = noted || (open?.proposed && !byId("amount").value ? t("proposed", yen(open.amount)) : "");
+  byId("entry-note").textContent = noted || (open?.proposed && owed(open) && !byId("amount").value ? t("proposed", yen(open.amount)) : "");
 }
 
 function note(text, bad = false) {
@@ -354,6 +355,7 @@ async function act(wish) {
   note("");
   if (!result.ok) stage({ kind: "trouble", fact: { message: result.problem ?? sales.LOST } }, "bad");
   byId("amount").focus();
+  return result.ok;
 }
 
 const use = (what) => act((onWaiting) => redeem.use(what, onWaiting));
@@ -362,14 +364,17 @@ const release = (id) => act((onWaiting) => redeem.release(id, onWaiting));
 // The word that the open sale is paid: of one that was read at the till, or of one that was typed here as unpaid.
 function owed(open) {
   const { amount: total, sale_id: confirms } = open ?? {};
-  if (open?.proposed) return { body: { total, source: "typed", confirms } };
+  if (open?.proposed) return settled === `${confirms} ${total}` ? null : { body: { total, source: "typed", confirms } };
   const unpaid = ask.unpaid();
   return unpaid && open?.paid === false && unpaid.total === total ? { key: unpaid.key, body: { total, source: "typed", paid: true } } : null;
 }
 
-function paid() {
+async function paid() {
   const word = owed(status?.open);
-  if (word) act((onWaiting) => ask.post("/v1/sales", word.body, { key: word.key, onWaiting }));
+  if (!word) return;
+  settled = `${word.body.confirms} ${word.body.total}`;
+  if (!(await act((onWaiting) => ask.post("/v1/sales", word.body, { key: word.key, onWaiting })))) settled = "";
+  drawNote();
 }
 
 function wire() {
