@@ -35,7 +35,7 @@ _TORN_OFF = re.compile(r"[,.']?\d|[?\ufffd▒▓░█万億千]")
 """A number of which not every digit was readable is no amount."""
 _COMMA = re.compile(r"(?<=\d) ?, ?(?=\d{3}(?!\d))")
 _OCR_GAP = re.compile(r"(?<![\d.,])(\d{1,3}) (0\d\d)(?![\d,.])|(?<=¥)(\d{1,3}) (\d{3})(?![\d,.])")
-_SPREAD = re.compile(r"(?<![\d.,])\d(?: [\d,]){2,}(?![\d.])")
+_SPREAD = re.compile(r"(?<![\d.,])\d(?: [\d,]){2,}(?![\d.])|(?:(?<=¥)|(?<=¥ ))\d \d(?![\d.,])")
 """Digits spread out one by one, as in double width: ¥ 1 , 8 7 0"""
 _GUARD = re.compile(r"(?<=¥)[*#]{1,12}(?=\d)")  # ¥**12,800: nothing can be written before it
 _SIGN_GAP = re.compile(r"(?<=¥) +(?=[-\d])|(?<=-) +(?=[¥\d])")
@@ -112,7 +112,7 @@ def spelled(raw: str) -> str:
 
 def _together(found: re.Match[str]) -> str:
     """1 , 8 7 0 is one number where a comma or ¥ says so; 1 2 3 are three columns."""
-    return found[0].replace(" ", "") if "," in found[0] or found.string[: found.start()].rstrip().endswith("¥") else found[0]
+    return found[0].replace(" ", "") if "," in found[0] or found.string[: found.start()].rstrip(" -").endswith("¥") else found[0]
 
 
 def squeeze(text: str) -> str:

@@ -67,6 +67,7 @@ def not_a_sale(lines: tuple[Line, ...], titles: list[Line], found: Total | NoTot
     charged = next((line for line in lines for amount in line.amounts if w.CHARGED.search(amount.label)), None)
     if charged:
         return "unknown", f"value was loaded, nothing was sold: {shown(charged)}"
+    proven = isinstance(found, Total) and found.confidence == "high"
     patterns = _IN_ORDER if _in_japanese(lines) else (*_ABROAD, *_IN_ORDER)
     for kind, pattern, why in patterns:
         for line in titles:
@@ -74,10 +75,12 @@ def not_a_sale(lines: tuple[Line, ...], titles: list[Line], found: Total | NoTot
                 continue
             if pattern is not w.PREBILL_SENTENCE and pattern is not w.EXCHANGE and w.POLICY.search(line.squeezed):
                 continue
+            if pattern is w.PREBILL and proven and w.BILL_NUMBER.search(line.squeezed):
+                continue
             return kind, f"{why}: {shown(line)}"
         if pattern is w.REPORT and (why_report := _report_by_numbers(lines, titles)):
             return kind, why_report
-    if not (isinstance(found, Total) and found.confidence == "high"):
+    if not proven:
         order = next((line for line in titles if w.MAYBE_ORDER.search(line.squeezed)), None)
         if order:
             return "order", f"an order: {shown(order)}"
@@ -108,7 +111,7 @@ def _not_paid_in_full(lines: tuple[Line, ...], titles: list[Line], found: Total 
     return None
 
 
-_NUMBERED = re.compile(r"(?:no|番号)?[0-9/年月日時分秒]+$")
+_NUMBERED = re.compile(r"(?:no|番号)?[0-9][0-9/年月日時分秒]*$")
 
 
 def _says(line: Line, pattern: re.Pattern[str]) -> bool:
@@ -183,11 +186,11 @@ def _copy(lines: tuple[Line, ...], titles: list[Line], found: Total | NoTotal) -
 
 def copied(lines: tuple[Line, ...]) -> int | None:
     named = [amount.value for line in lines for amount in line.amounts if w.CHARGED_COPY.search(amount.label)]
-    alone = [line.amounts[0].value for line in lines if len(line.amounts) == 1 and line.amounts[0].currency == "jpy" and _is_only_amount(line)]
+    alone = [line.amounts[0].value for line in lines if len(line.amounts) == 1 and line.amounts[0].currency == "jpy" and is_only_amount(line)]
     return next(iter(named or (alone if len(set(alone)) == 1 else [])), None)
 
 
-def _is_only_amount(line: Line) -> bool:
+def is_only_amount(line: Line) -> bool:
     """A line of nothing but money: ￥11,000-"""
     return not re.search(r"[^\d,¥円也\-※* ]", line.text)
 

@@ -6,6 +6,7 @@ refund? what is the total, and does the rest of the receipt agree? A receipt tha
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -17,6 +18,7 @@ from posagent.doors.escpos_text import Document
 from posagent.doors.kinds import (
     Kind,
     copied,
+    is_only_amount,
     is_paid,
     is_returned_item,
     not_a_sale,
@@ -72,16 +74,17 @@ def read_text(text: str, profile: Profile = PLAIN) -> Receipt:
     """One receipt's text. Never raises."""
     if len(text) > LONGEST:
         return Receipt("unknown", why=(f"longer than {LONGEST // 1024} kB: no receipt",))
-    lines = read_lines(text, most=MOST_LINES + 1, cents=bool(profile.decimals) or may_have_cents(text))
+    plain = unicodedata.normalize("NFKC", text)
+    lines = read_lines(text, most=MOST_LINES + 1, cents=bool(profile.decimals) or may_have_cents(plain))
     if len(lines) > MOST_LINES:
         return Receipt("unknown", why=(f"more than {MOST_LINES} lines: no receipt",))
     if not lines:
         return Receipt("unknown", why=("nothing is written on it",))
     if _is_no_text(text):
         return Receipt("unknown", why=("these bytes are no text: give a text file, or the bytes that a POS sent to its printer",))
-    lines = without_card_slip(lines, profile)
+    lines = without_card_slip(_with_amounts_below(lines), profile)
     titles = titles_of(lines)
-    foreign = "" if profile.name else not_in_yen(text)
+    foreign = "" if profile.name else not_in_yen(plain)
     found = NoTotal(foreign) if foreign else find_total(lines, profile)
     not_sale = not_a_sale(lines, titles, found, profile)
     number, number_why = find_receipt_no(lines, profile)
@@ -117,6 +120,28 @@ def read_text(text: str, profile: Profile = PLAIN) -> Receipt:
     split, split_why = find_tax_split(lines, found.value)
     paid = profile.paid == "always" or is_paid(lines, titles)
     return Receipt("sale", found.value, number, split, paid, found.confidence, (*found.why, *steps, *split_why))
+
+
+def _with_amounts_below(lines: tuple[Line, ...]) -> tuple[Line, ...]:
+    """A label whose amount stands alone on the next line gets it: お釣り / ¥250. (A total finds its own, and taxes theirs.)"""
+    found: list[Line] = []
+    for line in lines:
+        above = found[-1] if found else None
+        alone = len(line.amounts) == 1 and is_only_amount(line) and (line.amounts[0].sure or line.squeezed.isdecimal())
+        if above is not None and alone and not above.amounts and _takes_amount(above.squeezed):
+            amount = replace(line.amounts[0], label=above.squeezed)
+            found[-1] = Line(f"{above.text} {line.text}", above.squeezed + line.squeezed, (amount,))
+        else:
+            found.append(line)
+    return tuple(found)
+
+
+def _takes_amount(label: str) -> bool:
+    if any(pattern.fullmatch(label) for pattern in (w.DEPOSIT, w.CHANGE, w.SUB, w.POINTS_SPENT)):
+        return True
+    if len(label) > 10 or "領収" in label or w.NOT_PAID.search(label) or w.PAY.fullmatch(label):
+        return False
+    return bool(w.PAYMENT.search(label))
 
 
 def _without_total(lines: tuple[Line, ...], titles: list[Line], found: NoTotal, refund: str, number: str | None) -> Receipt:
