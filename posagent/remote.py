@@ -275,7 +275,7 @@ class RemoteDevices:
 
     def _hung(self, names: Sequence[str]) -> list[tuple[str, Report]]:
         """A thread cannot be killed, its process can. What shared it with others leaves them."""
-        if len(names) == len(self._devices):
+        if len(names) in {0, len(self._devices)}:
             return self._down("is ended, because its device hangs; unplug it and plug it in if this goes on")
         apart = f"hangs in its driver; in {APART_S:g} s it is opened in a process of its own; unplug it and plug it in if this goes on"
         _log.warning("%s %s", " and ".join(names), apart)

@@ -74,7 +74,7 @@ def _loop(case: Case, language: Language) -> Looked:
         told = said(words, {}, language)
         print(f"{told.wrong}. {told.todo}", file=sys.stderr, flush=True)
 
-    socket = case.settings.screen.socket if case.settings else None
+    socket = case.settings.screen.socket if case.settings else USUAL_SOCKET
     if socket is None or case.agent != "running":
         return Looked(Check("D-302", lambda _: ()), (unknown("room_unasked"),))
     found = tuple(closed_loop(lambda *asked: ask_agent(socket, *asked), say, time.monotonic, time.sleep))
