@@ -1,4 +1,7 @@
-"""Power cuts at random moments of a checkout. Afterwards the POS asks again what was not answered, and the cashier scans what is still open."""
+"""Power cuts at random moments of a checkout, every other one in the middle of a slip.
+
+Afterwards the POS asks again what was not answered, and the cashier scans what is still open.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from tools.lab.scenarios.scenario import Figures, Play
 from tools.lab.wire import HandLost
 
 OFF_S = 300.0
+SLIP_ROWS = 450
 LONGEST_S = 6.0  # a checkout with its slips takes about so long where nothing accelerates
 
 
@@ -25,7 +29,7 @@ def play(register: Register, play: Play) -> Figures:
     boots: list[float] = []
     basics: list[float] = []
     for number in range(play.cuts):
-        open_sales = _cut_within(register, play.dice)
+        open_sales = _cut_within(register, play.dice, within_slip=number % 2 == 1)
         boots.append(round(register.boot(), 1))
         powered = register.machine.powered_at
         register.wait_ready()
@@ -68,9 +72,12 @@ def _start_cpu(register: Register) -> float:
     return round(nanoseconds / 1e9, 2)
 
 
-def _cut_within(register: Register, dice: random.Random) -> list[str]:
-    """Plays checkouts until the power goes, at a random moment of them; the receipts whose grant the POS has not been told of."""
-    moment = time.monotonic() + dice.uniform(0.2, LONGEST_S)
+def _cut_within(register: Register, dice: random.Random, *, within_slip: bool) -> list[str]:
+    """Plays checkouts until the power goes, at a random moment of them or at a random row of a slip; the receipts whose grant the POS has not
+    been told of."""
+    moment, due = time.monotonic() + dice.uniform(0.2, LONGEST_S), threading.Event()
+    if within_slip:
+        register.printer.at_row(dice.randrange(10, SLIP_ROWS), lambda _: due.set())
     first = int(max(register.sales, key=int, default="1000")) + 1
     ended = threading.Event()
 
@@ -88,11 +95,15 @@ def _cut_within(register: Register, dice: random.Random) -> list[str]:
 
     thread = threading.Thread(target=customers, name="customers", daemon=True)
     thread.start()
-    while time.monotonic() < moment:
-        time.sleep(0.005)
-    register.cut_power()
-    ended.set()
-    thread.join(60)
+    try:
+        if within_slip:
+            register.until(due.is_set, TOLD_S, "a slip is being printed", look_s=0.005)
+        while not within_slip and time.monotonic() < moment:
+            time.sleep(0.005)
+        register.cut_power()
+    finally:
+        ended.set()
+        thread.join(60)
     return [receipt for receipt in register.sales if int(receipt) >= first]
 
 
