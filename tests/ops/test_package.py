@@ -115,17 +115,24 @@ step update dpkg -i 2.deb
 step still posagent status
 kill "$agent"
 wait "$agent"
+step cups sh -c '! command -v cupsd > /dev/null || { test "$(stat -c %U:%a /usr/lib/cups/backend/posagent)" = root:755 &&
+  su -s /bin/sh lp -c /usr/lib/cups/backend/posagent; }'
 step version cat /usr/lib/posagent/version-of-the-test
 step back dpkg -i /var/cache/posagent/posagent_0.0.1_*.deb
 step forth dpkg -i /var/cache/posagent/posagent_0.0.2_*.deb
 step toold dpkg -i 0.deb
 step fulldisk sh -c 'mount -t tmpfs -o size=1m none /var/cache/posagent && dpkg -i 1.deb; code=$?; umount /var/cache/posagent; exit $code'
+step fulljournal sh -c 'mount -t tmpfs -o size=1m,mode=700,uid=$(id -u posagent),gid=$(id -g posagent) none /var/lib/posagent/upgrade
+  dpkg -i 1.deb; code=$?; umount /var/lib/posagent/upgrade; exit $code'
+step fullusr sh -c 'set -e; need=$(du -sm /usr/lib/posagent | cut -f1); mkdir /kept; cp -a /usr/lib/posagent/. /kept
+  mount -t tmpfs -o size=$((need + 3))m none /usr/lib/posagent; cp -a /kept/. /usr/lib/posagent; code=0; dpkg -i 1.deb || code=$?
+  posagent --help > /dev/null; cat /usr/lib/posagent/version-of-the-test; umount /usr/lib/posagent; exit $code'
 step dpkg dpkg-query -W -f '${Status} ${Version}' posagent
 step purge dpkg --purge posagent
 step kept sh -c 'test -e /var/lib/posagent/queue.db && test -e /etc/posagent/posagent.toml'
 rm -r /var/lib/posagent
 step purgeagain dpkg --purge posagent
-step gone sh -c '! ls -d /etc/posagent /usr/lib/posagent /var/cache/posagent'
+step gone sh -c '! ls -d /etc/posagent /usr/lib/posagent /var/cache/posagent /usr/lib/cups/backend/posagent'
 """
 
 
@@ -140,7 +147,7 @@ def variant(package: Path, folder: Path, version: str, reads: int | None = None)
         path = tree / "DEBIAN" / name
         path.write_text(re.sub(old, new, path.read_text("utf-8"), flags=re.MULTILINE), "utf-8")
     (tree / "usr/lib/posagent/version-of-the-test").write_text(version + "\n", "ascii")
-    words = ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "-b", str(tree), str(folder / f"{version[-1]}.deb")]
+    words = ["dpkg-deb", "--root-owner-group", "-Znone", "-b", str(tree), str(folder / f"{version[-1]}.deb")]
     subprocess.run(words, check=True, capture_output=True)
     shutil.rmtree(tree)
 
@@ -185,8 +192,9 @@ def test_install_update_back_too_old_full_disk_and_purge(built: Path, tmp_path: 
         steps[head.split()[0]] = (int(head.split()[1]), said)
     codes = {name: code for name, (code, _) in steps.items()}
     assert codes == {
-        "install": 0, "setup": 0, "status": 0, "update": 0, "still": 0, "version": 0, "back": 0, "forth": 0, "toold": 1, "fulldisk": 1,
-        "dpkg": 0, "purge": 1, "kept": 0, "purgeagain": 0, "gone": 0,
+        "install": 0, "setup": 0, "status": 0, "update": 0, "still": 0, "cups": 0, "version": 0, "back": 0, "forth": 0, "toold": 1,
+        "fulldisk": 1,
+        "fulljournal": 1, "fullusr": 1, "dpkg": 0, "purge": 1, "kept": 0, "purgeagain": 0, "gone": 0,
     }, done.stdout + done.stderr  # fmt: skip
     said = {name: words for name, (_, words) in steps.items()}
     assert "Next: posagent setup" in said["install"] or "Setting up posagent" in said["install"]
@@ -197,5 +205,11 @@ def test_install_update_back_too_old_full_disk_and_purge(built: Path, tmp_path: 
     assert "reads up to 0" in said["toold"]
     assert "nothing was changed; version 0.0.2 goes on" in said["toold"]
     assert "could not be kept" in said["fulldisk"] or "No space left" in said["fulldisk"]
+    assert "[E506]" in said["fulljournal"]
+    assert "nothing was changed; version 0.0.2 goes on" in said["fulljournal"]
+    assert "No space left on device" in said["fullusr"]
+    assert said["fullusr"].endswith("0.0.2\n")  # dpkg took its half of the new files back
+    if shutil.which("cupsd"):
+        assert "posagent capture printer" in said["cups"]
     assert said["dpkg"] == "install ok installed 0.0.2"
     assert "holds events that head office has not got (1)" in said["purge"]
