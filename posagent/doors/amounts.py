@@ -15,6 +15,8 @@ from posagent.doors.kana import in_kanji
 
 LONGEST_LINE = 400
 """Characters of a line that are looked at; paper holds 64."""
+MOST_AMOUNTS = 16
+"""Amounts of a line that are looked at; no paper has so many columns."""
 LARGEST = 99_999_999
 """A larger number is no amount of a receipt (and a JAN code has 13 digits)."""
 
@@ -152,6 +154,8 @@ def amounts_of(line: str, *, cents: bool = False) -> tuple[Amount, ...]:
         sure = marked or "," in money["digits"]
         found.append(Amount(label, -value if negative else value, sure, currency, decimals))
         start = money.end()
+        if len(found) >= MOST_AMOUNTS:
+            break
     return tuple(found)
 
 

@@ -11,6 +11,7 @@ from posagent.doors import words as w
 from posagent.doors.amounts import QUANTITY, Amount, Line, squeeze
 from posagent.doors.profiles import Profile
 
+MOST_CANDIDATES = 60
 Rank = Literal[1, 2, 3, 4, 5]
 MOST_CHANGES = 8
 """Discounts, taxes and points whose sums are tried against a difference (256 sums)."""
@@ -47,6 +48,8 @@ def find_total(lines: tuple[Line, ...], profile: Profile) -> Total | NoTotal:
     """The total of one receipt."""
     proofs = _proofs(lines)
     candidates = _candidates(lines, profile, proofs)
+    if len(candidates) > MOST_CANDIDATES:
+        return NoTotal("more totals stand on it than on any receipt")
     candidates = [one for one in candidates if one.rank > 1] or candidates
     if not candidates:
         return _by_change(lines) or NoTotal("no line says what the total is (合計, お会計, TOTAL …)", ask=False)

@@ -36,7 +36,7 @@ FEE = _any(r"(?:[ごお]?[\u4e00-\u9fff]{1,4})?(?:料金|運賃|代金)(?:合計
 """The only thing that was sold is the total, where the payment says so too."""
 SUB = _any(r"(?:税抜|商品)?小計(?:額)?", r"sub-?total\w*", r"税抜(?:き)?(?:合)?計(?:金?額)?", r"本体(?:価格)?合?計", r"合計税抜き?", r"net(?:total|amount)?", r"totalexcl\w*", r"taxabletotal", r"外税対象計")
 DEPOSIT = _any(r"お?預か?り(?:金|金額|額|計|合計)?", r"現金お?預か?り", r"お?預か?り現金", r"(?:cash)?tendered", r"cash(?:received|tendered|in)?", r"(?:amount)?(?:received|tendered)", r"現金", r"現金(?:支払い?|払い?)", r"paidcash", r"csh", r"ca", r"投入(?:金?額|金|計)?")
-CHANGE = _any(r"[お御]?釣り?(?:銭|り)?", r"お?つり(?:銭)?", r"(?:cash)?change(?:due|given)?", r"釣銭", r"cg", r"chg", r"cng", r"ch")
+CHANGE = _any(r"[お御]?釣り?(?:銭|り)?", r"お?つり(?:銭)?", r"(?:cash)?change(?:due|given)?", r"釣銭", r"cg", r"chg", r"cng")
 PAYMENT = re.compile(
     r"現金|クレジット|カード|電子マネー|交通系|paypay|楽天pay|楽天ペイ|d払い|aupay|メルペイ|linepay|quicpay|id支払|^id$|suica|pasmo|icoca|nanaco|waon|edy|コード決済|qr|スマホ決済|商品券|ギフト券|金券|デビット|"
     r"銀聯|visa|master|jcb|amex|diners|プリペイド|掛売|売掛|お?支払|預|cash|card|credit|debit|tender|change|釣|paid|payment|voucher|giftcard|alipay|wechat|支付宝|領収(?:いた|致|し)"

@@ -65,7 +65,7 @@ def test_one_line_takes_any_sale_its_grant(text: str, word: str, above: bool) ->
     assert read_text(f"*** {word} ***\n{text}" if above else f"{text}\n【{word}】").kind != "sale"
 
 
-HOSTILE = ("1 " * 200, "合計 " * 100, "¥" * 400, "1,111," * 60, "返品" * 200, "(" * 400, "ア" * 400, "NO.1-" * 80, "%1" * 200, "z" * 400)
+HOSTILE = ("0合計)" * 100, "お支払.1" * 80, "1 " * 200, "合計 " * 100, "¥" * 400, "1,111," * 60, "返品" * 200, "(" * 400, "ア" * 400, "NO.1-" * 80, "%1" * 200, "z" * 400)
 
 
 def reading_s(line: str, count: int) -> float:
