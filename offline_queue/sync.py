@@ -25,12 +25,14 @@ from offline_queue.journal import Journal
 from offline_queue.pull import FilePull, pull
 from offline_queue.rotate import rotate, rotation_allowed
 from offline_queue.schema import meta, meta_int
-from offline_queue.transport import Credentials, Exchange, Reply, Transport, retry_after_s
+from offline_queue.signature import TOLERANCE_S
+from offline_queue.transport import Credentials, Exchange, Reply, Transport, clock_off_s, retry_after_s
 
 _log = logging.getLogger(__name__)
 
 BREAKER: Final = 5  # consecutive transient failures, after which one event probes the way
 ORDERS_S: Final = 2.0  # between two looks for an order of the command line: an idle register must hardly wake
+CLOCK_AGAIN_S: Final = 20  # a clock that is set mends itself; nobody has to be asked for a new key
 WRITE_TIMEOUT_S: Final = 120.0  # a rotation renumbers everything that is retained
 
 
@@ -323,6 +325,10 @@ class SyncLane:
 
     def _trouble(self, reply: Reply, problem: Problem) -> None:
         said = f"{reply.status} {problem.title}"[:300]
+        if problem.type == wire.SIGNATURE and abs(off := clock_off_s(reply)) > TOLERANCE_S:  # no new key would help
+            ahead = "ahead" if off > 0 else "behind"
+            where = f"this register's clock is {abs(off) // 3600} hours {ahead} of head office's"
+            raise CloudBusy(f"{self._url}: {where}; set it (timedatectl), events are kept and sent by themselves", CLOCK_AGAIN_S)
         if reply.status in (401, 403):
             raise CloudForbidden(f"{self._url}: does not accept this register ({said}); enrol it again, events are kept meanwhile")
         if 300 <= reply.status < 500 and reply.status != 429:

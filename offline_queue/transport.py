@@ -131,6 +131,16 @@ def retry_after_s(reply: Reply) -> int | None:
         return None
 
 
+def clock_off_s(reply: Reply) -> int:
+    """How far our wall clock is from the answer's Date, in seconds (positive: ours is ahead); 0 where it has none."""
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return int(time.time() - parsedate_to_datetime(reply.headers.get("date", "")).timestamp())
+    except (ValueError, TypeError, OverflowError):
+        return 0
+
+
 def _read(answer: Response, most_bytes: int, deadline: float) -> bytes:
     parts = []
     size = 0

@@ -25,7 +25,7 @@ STOP_EXTRAS_FREE: Final = 50 << 20
 LOW_WAL: Final = 64 << 20
 REFUSE_RESERVE: Final = 160 << 10  # kept for the lanes: acknowledgements and print states must be recordable when puts no longer are
 REFUSE_FREE: Final = 1 << 20
-_MEASURE_EVERY: Final = 256  # commits between two looks at the disk
+_MEASURE_EVERY: Final = 16  # commits between two looks at the disk: a full one is told within a few checkouts
 
 
 @dataclass(slots=True)

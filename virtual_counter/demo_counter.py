@@ -47,7 +47,7 @@ driver = "wedge"
 device = "usb:0c2e:0b81"
 """
 RESTART_S = 0.5
-START_S = 20.0
+START_S = 60.0  # a limit for a machine that does ten other things
 
 STATIC = Path(__file__).parent / "static"
 PER_AMOUNT = "per_amount.toml"  # 会計額毎

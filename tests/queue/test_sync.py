@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,18 @@ def test_a_refused_key_stops_sending_and_keeps_everything(journal: Journal, gran
     _fill(journal, grant, range(1, 3))
     with pytest.raises(CloudForbidden, match="enrol"):
         _lane(journal, model).round()
+    assert journal.reader().pending().count == 2
+
+
+@pytest.mark.parametrize(("off_h", "said"), [(-72, "72 hours ahead"), (72, "7[12] hours behind")])
+def test_a_clock_that_is_days_off_is_told_as_that_and_needs_no_new_key(journal: Journal, grant: Grant, off_h: int, said: str) -> None:
+    problem = encode_problem(Problem(wire.SIGNATURE, "the signature's time is more than 48 h off; set the register's clock", status=401))
+    theirs = formatdate(time.time() + off_h * 3600, usegmt=True)
+    _fill(journal, grant, range(1, 3))
+    with pytest.raises(CloudBusy, match=said) as caught:
+        _lane(journal, Model(reply=Reply(401, {"date": theirs}, problem))).round()
+    assert "timedatectl" in str(caught.value)
+    assert caught.value.retry_after_s == 20
     assert journal.reader().pending().count == 2
 
 
