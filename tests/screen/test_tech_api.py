@@ -14,7 +14,7 @@ from posagent.screen.openapi import document
 from posagent.screen.rules import scopes_of
 from posagent.screen.tokens import TokenBook
 
-TEACHING = ("/v1/devices/{device}/teach", "/v1/devices/{device}/learn")
+TEACHING = ("/v1/devices/{device}/teach", "/v1/devices/{device}/profile", "/v1/devices/{device}/learn")
 SCHEMAS = document()["components"]["schemas"]
 PICTURE = {"jpeg": "AAAA", "width": 480, "height": 270, "strips": [[240.0, 130.0, 200.0, 40.0, 0.1]], "read": ["EAN13"], "sharpness": 0.6,
            "mean": 120, "burnt": 12, "px_per_module": 3.8, "hint": "good", "ja": "良好です。", "en": "Good."}  # fmt: skip
