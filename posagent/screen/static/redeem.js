@@ -9,7 +9,11 @@ const until = (iso) => (current() === "ja" ? `${day(iso)}${t("until")}` : `${t("
 
 // A coupon whose code was typed, until it is taken or the sale is over.
 let checked = null;
-export const offer = (answer) => (checked = answer);
+export function offer(answer) {
+  checked = answer;
+  if (!answer) typed.clear();
+}
+const typed = new Map(); // by kind: an amount that is being typed outlives a balance that changes meanwhile
 export const offered = () => checked;
 
 // Whether there is anything that the member who waits could use.
@@ -30,7 +34,7 @@ function coupon(one, use) {
 
 // A field with an amount and its button.
 function part(kind, most, words, limit, use) {
-  const field = el("input", { id: kind, inputmode: "numeric", maxlength: 7, value: String(most), "aria-label": words });
+  const field = el("input", { id: kind, inputmode: "numeric", maxlength: 7, value: typed.get(kind) ?? String(most), "aria-label": words, oninput: () => typed.set(kind, field.value) });
   const act = () => {
     const amount = Number(field.value.normalize("NFKC").replace(/[\s,]/g, ""));
     if (Number.isInteger(amount) && amount > 0) use({ kind, amount });
