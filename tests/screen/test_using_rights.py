@@ -86,6 +86,11 @@ def test_what_was_charged_stays_until_the_sale_moves_on_though_the_balance_comes
     page.keyboard.press("F4")
     expect(page.locator("#stage")).to_have_attribute("data-kind", "using")
     expect(page.locator("#points")).to_have_value("900")
+    page.fill("#points", "80")
+    counter.store_name = "later"
+    counter.change(open={**using, "points": {**OPEN["points"], "redeemable": 950}})
+    expect(page.locator("#store")).to_have_text("later")
+    expect(page.locator("#points")).to_have_value("80")  # what was typed outlives the new balance
     page.locator("[data-use^=coupon]").first.click()
     expect(page.locator(".due")).to_contain_text("¥1,880")
 
